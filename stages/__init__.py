@@ -1,0 +1,68 @@
+"""What is done: one module per DVC stage, each run as `python -m stages.<name> <pipeline>`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from unroll import params
+from unroll.errors import ParamsError, one_line
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where one pipeline keeps what its stages hand on; the names are those of `dvc.yaml`."""
+
+    root: Path
+    pipeline: str
+
+    @property
+    def sources(self) -> Path:
+        """Files that the user brings."""
+        return self.root / "data" / "sources"
+
+    @property
+    def raw(self) -> Path:
+        """Files as fetched."""
+        return self.root / "data" / self.pipeline / "raw"
+
+    @property
+    def prepared(self) -> Path:
+        """`train.tsv`, `valid.tsv`, `test.tsv`: source, target, attribution."""
+        return self.root / "data" / self.pipeline / "prepared"
+
+    @property
+    def tokenized(self) -> Path:
+        """Tokenizers and memory-mapped ids."""
+        return self.root / "data" / self.pipeline / "tokenized"
+
+    @property
+    def embedded(self) -> Path:
+        """Embeddings to start from."""
+        return self.root / "data" / self.pipeline / "embedded"
+
+    @property
+    def model(self) -> Path:
+        """The checkpoint folder."""
+        return self.root / "data" / self.pipeline / "model"
+
+    @property
+    def evaluation(self) -> Path:
+        """Hypotheses beside their references."""
+        return self.root / "data" / self.pipeline / "evaluation"
+
+    @property
+    def reports(self) -> Path:
+        """Metrics and pictures: what a person looks at."""
+        return self.root / "reports" / self.pipeline
+
+
+def main(run: Callable[[params.Pipeline, Folders], None]) -> None:
+    """Run one stage for the pipeline named on the command line; end with one line and an exit code if it fails."""
+    with one_line():
+        if len(sys.argv) != 2:
+            raise ParamsError(f"usage: python -m {run.__module__} PIPELINE")
+        pipeline = sys.argv[1]
+        run(params.load(Path("params.yaml"), pipeline), Folders(Path(), pipeline))
