@@ -192,6 +192,7 @@ class Train(Section):
     """negatives drawn for a batch; 0 is the exact softmax"""
     sampled_share: Annotated[float, Field(ge=0, le=1)]
     """the share of the updates, from the first, that uses the sampled softmax"""
+    log_every: Count
     validate_every: Count
     validation_rows: Count
     patience: Count
@@ -210,6 +211,8 @@ class Evaluate(Section):
     beam: Count
     length_penalty: Annotated[float, Field(ge=0)]
     """a hypothesis of n tokens scores log p / n ** length_penalty"""
+    max_length_ratio: Annotated[float, Field(gt=0)]
+    """an answer has at most this many tokens for each source token, and ten more"""
     batch_sentences: Count
     pictures: Annotated[int, Field(ge=0)]
     """attention heat maps drawn"""

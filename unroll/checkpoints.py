@@ -1,0 +1,71 @@
+"""A checkpoint is one folder that describes itself: weights, parameters, tokenizers and a manifest of hashes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from unroll import artifacts, params, text
+from unroll.errors import IntegrityError, ParamsError
+from unroll.model import EncoderDecoder, build
+
+WEIGHTS, PARAMS = "model.safetensors", "params.json"
+SIDES = ("source", "target")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model with all it needs to answer, as read from a folder."""
+
+    model: EncoderDecoder
+    params: params.Pipeline
+    tokenizers: dict[str, text.Tokenizer]
+    manifest: artifacts.Manifest
+
+
+def save(folder: Path, model: EncoderDecoder, pipeline: params.Pipeline, tokenized: Path,
+         inputs: Mapping[str, artifacts.Manifest]) -> artifacts.Manifest:
+    """Write a checkpoint, with the tokenizers that lie in the folder `tokenized`, and return its manifest."""
+    with artifacts.writing(folder, "model", inputs) as aside:
+        # Tied weights are stored once.
+        unique = {id(value): name for name, value in reversed(list(model.state_dict(keep_vars=True).items()))}
+        weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict(keep_vars=True).items()
+                   if unique[id(value)] == name}
+        save_file(weights, aside / WEIGHTS)
+        (aside / PARAMS).write_text(artifacts.dump_json(params.dump(pipeline)), encoding="utf-8", newline="")
+        for path in sorted(path for side in SIDES for path in tokenized.glob(f"{side}.*") if path.is_file()):
+            shutil.copyfile(path, aside / path.name)
+    return artifacts.verify(folder, "model")
+
+
+def load(folder: Path) -> Checkpoint:
+    """Read a checkpoint, every hash checked, the model in evaluation mode.
+
+    Raises:
+        IntegrityError: a file is not the one the manifest names, or the parts do not belong together.
+    """
+    manifest = artifacts.verify(folder, "model")
+    try:
+        pipeline = params.parse(json.loads((folder / PARAMS).read_text(encoding="utf-8")), str(folder / PARAMS))
+        weights = load_file(folder / WEIGHTS)
+    except (ParamsError, ValueError, OSError, SafetensorError) as error:
+        raise IntegrityError(f"{folder}: not a checkpoint of this version: {error}") from None
+    tokenizers = {side: text.load(folder, side) for side in SIDES}
+    blank = {side: np.zeros((len(tokenizers[side]), pipeline.embed.dimensions), np.float32) for side in SIDES}
+    model = build(pipeline.model, pipeline.tokenize.joint, blank)
+    try:
+        missing = model.load_state_dict(weights, strict=False)
+    except RuntimeError as error:
+        raise IntegrityError(f"{folder}: weights, tokenizers and {PARAMS} do not belong together: {error}") from None
+    tied = {name for name in missing.missing_keys if any(
+        model.state_dict(keep_vars=True)[name] is model.state_dict(keep_vars=True)[other] for other in weights)}
+    if missing.unexpected_keys or set(missing.missing_keys) - tied:
+        raise IntegrityError(f"{folder}: weights and {PARAMS} do not belong together: {missing}")
+    return Checkpoint(model.eval(), pipeline, tokenizers, manifest)

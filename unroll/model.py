@@ -1,0 +1,68 @@
+"""The whole model, built from the names in params.yaml."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from unroll.attention import Memory
+from unroll.batches import Batch
+from unroll.decoders import Decoder, DecoderState
+from unroll.encoders import SequenceEncoder
+from unroll.params import Model
+
+
+class EncoderDecoder(nn.Module):
+    """n-to-m: a sequence encoder and a decoder that looks back at it (Sutskever 2014, Bahdanau 2015).
+
+    With a joint vocabulary both sides share one embedding.
+    """
+
+    def __init__(self, vectors_VD: dict[str, Tensor], joint: bool, params: Model) -> None:
+        super().__init__()
+        embeddings = {side: nn.Embedding.from_pretrained(v.clone(), freeze=False) for side, v in vectors_VD.items()}
+        target = embeddings["target"]
+        self.encoder = SequenceEncoder(target if joint else embeddings["source"], params)
+        self.decoder = Decoder(target, params.hidden, params)
+
+    def encode(self, source_BS: Tensor, lengths_B: Tensor) -> Memory:
+        """Return the memory of a batch of sources."""
+        return self.encoder(source_BS, lengths_B)
+
+    def initial(self, memory: Memory, beams: int = 1) -> DecoderState:
+        """Return the decoder's state before the first token."""
+        return self.decoder.initial(memory, beams)
+
+    def step(self, ids_B: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """Return (logits_BV, state) after one more token."""
+        return self.decoder.step(ids_B, state)
+
+    def forward(self, batch: Batch, candidates_C: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return (logits_NV, labels_N) at the batch's real target positions, under teacher forcing.
+
+        With `candidates_C`, sorted ids among which are all of the batch's, logits are over them alone and labels count
+        in them: the sampled softmax.
+        """
+        memory = self.encode(batch.source_BS, batch.source_lengths_B)
+        readouts_BTD = self.decoder.read(batch.input_BT, self.initial(memory))
+        mask_BT = batch.mask_BT
+        readouts_ND, labels_N, output = readouts_BTD[mask_BT], batch.output_BT[mask_BT], self.decoder.logits
+        if candidates_C is None:
+            return output(readouts_ND), labels_N
+        logits_NC = nn.functional.linear(readouts_ND, output.weight[candidates_C], output.bias[candidates_C])
+        return logits_NC, torch.searchsorted(candidates_C, labels_N)
+
+
+def build(params: Model, joint: bool, vectors: dict[str, np.ndarray]) -> EncoderDecoder:
+    """Return a model whose embeddings start from `vectors`, V x D for `source` and `target`.
+
+    Every other weight is drawn from torch's global generator: seed it first.
+    """
+    tensors = {side: torch.from_numpy(np.asarray(table, np.float32)) for side, table in vectors.items()}
+    return EncoderDecoder(tensors, joint, params)
+
+
+def parameters(model: nn.Module) -> int:
+    """Return the number of trainable parameters, shared ones counted once."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)

@@ -1,0 +1,180 @@
+"""Greedy and beam search over a step function. Nothing here knows a model.
+
+A step maps (ids_R, state) to (logits_RV, state) for rows that are hypotheses; its state can be re-ordered with `select`
+and says in `weights_BS` where the step looked. The rows of one sentence lie next to each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class SearchState(Protocol):
+    """What a search needs of a state."""
+
+    @property
+    def weights_BS(self) -> Tensor:
+        """Where the last step looked, a row for each hypothesis."""
+
+    def select(self, rows: Tensor, sentences: Tensor | None = None) -> Self:
+        """Return the state of some rows, in a new order; of some sentences, if theirs change too."""
+
+
+Step = Callable[[Tensor, SearchState], tuple[Tensor, SearchState]]
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One answer.
+
+    Attributes:
+        ids: the tokens, without marks.
+        score: its log-probability, the end mark's included, over length ** length_penalty.
+        weights_TS: where the model looked as it said each token.
+    """
+
+    ids: list[int]
+    score: float
+    weights_TS: np.ndarray
+
+
+@torch.no_grad()
+def greedy(step: Step, state: SearchState, limits_B: Tensor, go: int, eos: int, length_penalty: float) -> list[Hypothesis]:
+    """Return for each sentence the hypothesis of the likeliest next token, at most `limits_B` tokens long.
+
+    Sentences leave the batch as they end.
+    """
+    batch = len(limits_B)
+    alive_A = torch.arange(batch, device=limits_B.device)
+    ids_A = torch.full_like(limits_B, go)
+    totals_B = torch.zeros(batch, device=limits_B.device)
+    lengths_B = torch.zeros_like(limits_B)
+    ids_per_step, weights_per_step = [], []
+    while len(alive_A):
+        logits_AV, state = step(ids_A, state)
+        log_probs_A, ids_A = logits_AV.float().log_softmax(1).max(1)
+        totals_B[alive_A] += log_probs_A
+        lengths_B[alive_A] += 1
+        ids_per_step.append(_scatter(ids_A, alive_A, batch))
+        weights_per_step.append(_scatter(state.weights_BS, alive_A, batch))
+        stays_A = (ids_A != eos) & (lengths_B[alive_A] <= limits_B[alive_A])
+        if not stays_A.all():
+            rows = stays_A.nonzero().squeeze(1)
+            alive_A, ids_A, state = alive_A[rows], ids_A[rows], state.select(rows, rows)
+    ids_BT = torch.stack(ids_per_step, 1).cpu().numpy()
+    weights_BTS = torch.stack(weights_per_step, 1).cpu().numpy()
+    scores = (totals_B / lengths_B**length_penalty).tolist()
+    # The last token is the end mark, or the one over the limit.
+    lengths = (lengths_B - 1).tolist()
+    return [Hypothesis(ids_BT[b, :n].tolist(), scores[b], weights_BTS[b, :n]) for b, n in enumerate(lengths)]
+
+
+@dataclass
+class _Finished:
+    """The best ended hypotheses of each sentence: score, and the step and beam from which to trace back."""
+
+    scores_BK: Tensor
+    steps_BK: Tensor
+    beams_BK: Tensor
+    counts_B: Tensor
+
+    @classmethod
+    def none(cls, batch: int, beams: int, device: torch.device) -> _Finished:
+        scores_BK = torch.full((batch, beams), -torch.inf, device=device)
+        zeros_BK = torch.zeros(batch, beams, dtype=torch.long, device=device)
+        return cls(scores_BK, zeros_BK, zeros_BK.clone(), torch.zeros(batch, dtype=torch.long, device=device))
+
+    def add(self, alive_A: Tensor, scores_AK: Tensor, step: int, beams_AK: Tensor) -> None:
+        """Merge candidates into the best of the sentences `alive_A`; a score of -inf is no candidate."""
+        beams = self.scores_BK.shape[1]
+        scores, order = torch.cat([self.scores_BK[alive_A], scores_AK], 1).topk(beams, 1)
+        steps_AK = torch.full_like(beams_AK, step)
+        self.scores_BK[alive_A] = scores
+        self.steps_BK[alive_A] = torch.cat([self.steps_BK[alive_A], steps_AK], 1).gather(1, order)
+        self.beams_BK[alive_A] = torch.cat([self.beams_BK[alive_A], beams_AK], 1).gather(1, order)
+        self.counts_B[alive_A] += scores_AK.isfinite().sum(1)
+
+
+@torch.no_grad()
+def beam_search(step: Step, state: SearchState, limits_B: Tensor, beams: int, go: int, eos: int,
+                length_penalty: float) -> list[list[Hypothesis]]:
+    """Return for each sentence up to `beams` hypotheses, best first, each at most `limits_B` tokens long.
+
+    `state` has `beams` rows for each sentence. A hypothesis of n tokens, its end mark counted, scores
+    log p / n ** length_penalty (Wu 2016 without its constant). A sentence leaves the batch once `beams` of its
+    hypotheses have ended.
+    """
+    batch, device = len(limits_B), limits_B.device
+    alive_A = torch.arange(batch, device=device)
+    ids_AK = torch.full((batch, beams), go, device=device)
+    totals_AK = torch.full((batch, beams), -torch.inf, device=device)
+    totals_AK[:, 0] = 0  # at first all beams are alike: only one of them counts
+    finished = _Finished.none(batch, beams, device)
+    trace: list[tuple[Tensor, Tensor, Tensor]] = []
+    while len(alive_A):
+        length = len(trace) + 1
+        logits_RV, state = step(ids_AK.flatten(), state)
+        weights_AKS = state.weights_BS.unflatten(0, (len(alive_A), beams))
+        scores_AKV = totals_AK[:, :, None] + logits_RV.float().log_softmax(1).unflatten(0, (len(alive_A), beams))
+        vocabulary = scores_AKV.shape[2]
+        # Twice as many as there are beams: enough to go on with, even if each beam's best is to end.
+        best, index = scores_AKV.flatten(1).topk(min(2 * beams, beams * vocabulary), 1)
+        parents, ids = index // vocabulary, index % vocabulary
+        ends = ids == eos
+        over_A1 = (length > limits_B[alive_A])[:, None]
+        leaves = (ends | over_A1)[:, :beams]
+        normal = best[:, :beams] / length**length_penalty
+        finished.add(alive_A, normal.masked_fill(~leaves, -torch.inf), len(trace), parents[:, :beams])
+
+        totals_AK, order = best.masked_fill(ends, -torch.inf).topk(beams, 1)
+        ids_AK, parents_AK = ids.gather(1, order), parents.gather(1, order)
+        trace.append((_scatter(ids_AK, alive_A, batch), _scatter(parents_AK, alive_A, batch),
+                      _scatter(weights_AKS, alive_A, batch)))
+        stays_A = (finished.counts_B[alive_A] < beams) & ~over_A1.squeeze(1)
+        rows_AK = parents_AK + torch.arange(len(alive_A), device=device)[:, None] * beams
+        if stays_A.all():
+            state = state.select(rows_AK.flatten())
+        else:
+            kept = stays_A.nonzero().squeeze(1)
+            alive_A, ids_AK, totals_AK = alive_A[kept], ids_AK[kept], totals_AK[kept]
+            state = state.select(rows_AK[kept].flatten(), kept)
+    return _trace_back(finished, trace)
+
+
+def _trace_back(finished: _Finished, trace: list[tuple[Tensor, Tensor, Tensor]]) -> list[list[Hypothesis]]:
+    """Follow every finished hypothesis to its first token, all of them at once."""
+    ids_TBK, parents_TBK, weights_TBKS = (torch.stack(parts).cpu().numpy() for parts in zip(*trace, strict=True))
+    scores_BK, lengths_BK = finished.scores_BK.cpu().numpy(), finished.steps_BK.cpu().numpy()
+    beams_BK = finished.beams_BK.cpu().numpy().copy()
+    steps, batch, beams = ids_TBK.shape
+    out_ids = np.zeros((batch, beams, steps), np.int64)
+    out_weights = np.zeros((batch, beams, steps, weights_TBKS.shape[3]), weights_TBKS.dtype)
+    sentence_B1 = np.arange(batch)[:, None]
+    for t in range(steps - 1, -1, -1):
+        inside = t < lengths_BK  # a hypothesis that ended at step n has tokens 0 .. n-1
+        # Beam b at the start of step t+1 is what step t put in place b: its token, and the parent that looked.
+        parent_BK = parents_TBK[t][sentence_B1, beams_BK]
+        out_ids[:, :, t] = np.where(inside, ids_TBK[t][sentence_B1, beams_BK], 0)
+        out_weights[:, :, t] = np.where(inside[:, :, None], weights_TBKS[t][sentence_B1, parent_BK], 0)
+        beams_BK = np.where(inside, parent_BK, beams_BK)
+    return [
+        [
+            Hypothesis(out_ids[b, k, :n].tolist(), float(scores_BK[b, k]), out_weights[b, k, :n])
+            for k, n in enumerate(lengths_BK[b])
+            if np.isfinite(scores_BK[b, k])
+        ]
+        for b in range(batch)
+    ]
+
+
+def _scatter(values: Tensor, alive_A: Tensor, batch: int) -> Tensor:
+    """Return values of the living sentences at their places among all; zero elsewhere."""
+    full = values.new_zeros(batch, *values.shape[1:])
+    full[alive_A] = values
+    return full

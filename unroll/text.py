@@ -1,0 +1,294 @@
+"""Text <-> tokens <-> ids, and the memory-mapped arrays in which the ids of a corpus lie.
+
+Two families share one interface: sentencepiece's subwords (`bpe`, `unigram`, `char`), whose round trip is exact, and the
+lecture's words, whose round trip is exact up to the placeholders `[UNK]`, `[NUM]` and `[URL]`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unroll.errors import DataError, IntegrityError
+from unroll.params import Tokenize
+
+PAD, GO, EOS, UNK = range(4)
+SPECIAL = ["<pad>", "<go>", "<eos>", "[UNK]"]
+JOINER = "￭"
+"""Stands before a word token that no space precedes, so that detokenization needs no rules."""
+
+ID_DTYPE = np.dtype("<u2")
+OFFSET_DTYPE = np.dtype("<i8")
+CHUNK = 10_000
+
+
+class Tokenizer(ABC):
+    """Text <-> ids of one language.
+
+    Attributes:
+        vocabulary: the piece of each id; the first `special` ids are never part of a text.
+    """
+
+    vocabulary: list[str]
+    special: int
+    lowercase: bool
+
+    def __len__(self) -> int:
+        return len(self.vocabulary)
+
+    @abstractmethod
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the ids of each text, without an end mark."""
+
+    @abstractmethod
+    def tokens(self, text: str) -> list[str]:
+        """Return the surface of each token of `text`: as many as `encode` gives ids."""
+
+    @abstractmethod
+    def join(self, pieces: Sequence[str]) -> str:
+        """Return the text that pieces spell."""
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Return the text that ids spell; `<pad>`, `<go>` and `<eos>` are silent."""
+        return self.join([self.vocabulary[index] for index in ids if index >= UNK])
+
+    @abstractmethod
+    def save(self, folder: Path, side: str) -> None:
+        """Write the files from which `load` rebuilds this tokenizer."""
+
+    def _case(self, text: str) -> str:
+        return text.lower() if self.lowercase else text
+
+
+class SubwordTokenizer(Tokenizer):
+    """Pieces learnt by sentencepiece: `bpe` (Sennrich 2016), `unigram` (Kudo 2018) or `char`.
+
+    What no piece covers is spelt in bytes, so every text in normal form comes back exactly (lower-cased if asked for).
+    """
+
+    special = len(SPECIAL)
+
+    def __init__(self, model: bytes, lowercase: bool) -> None:
+        from sentencepiece import SentencePieceProcessor
+
+        self.model, self.lowercase = model, lowercase
+        self.processor = SentencePieceProcessor(model_proto=model)
+        self.vocabulary = [self.processor.id_to_piece(index) for index in range(self.processor.get_piece_size())]
+
+    @classmethod
+    def train(cls, texts: Iterable[str], params: Tokenize) -> SubwordTokenizer:
+        """Learn pieces from texts; the vocabulary is smaller than asked for where the texts do not yield enough."""
+        from sentencepiece import SentencePieceTrainer
+
+        model = io.BytesIO()
+        lines = (text.lower() if params.lowercase else text for text in texts)
+        try:
+            SentencePieceTrainer.train(
+                sentence_iterator=lines,
+                model_writer=model,
+                model_type=params.kind,
+                vocab_size=params.vocab_size,
+                hard_vocab_limit=False,
+                byte_fallback=True,
+                character_coverage=0.9999,
+                normalization_rule_name="identity",
+                remove_extra_whitespaces=False,
+                pad_id=PAD,
+                bos_id=GO,
+                eos_id=EOS,
+                unk_id=UNK,
+                pad_piece=SPECIAL[PAD],
+                bos_piece=SPECIAL[GO],
+                eos_piece=SPECIAL[EOS],
+                unk_piece=SPECIAL[UNK],
+                num_threads=1,  # more would make unigram's sums depend on their order
+                minloglevel=2,
+            )
+        except RuntimeError as error:
+            reason = str(error).split("]")[-1].strip() or str(error)
+            raise DataError(f"tokenize: sentencepiece cannot learn {params.vocab_size} pieces here: {reason}; "
+                            "set tokenize.vocab_size to fit the corpus") from None
+        return cls(model.getvalue(), params.lowercase)
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        return self.processor.encode([self._case(text) for text in texts])
+
+    def tokens(self, text: str) -> list[str]:
+        return self.processor.encode(self._case(text), out_type=str)
+
+    def join(self, pieces: Sequence[str]) -> str:
+        return self.processor.decode_pieces(list(pieces))
+
+    def save(self, folder: Path, side: str) -> None:
+        _save_config(folder, side, {"family": "subword", "lowercase": self.lowercase})
+        (folder / f"{side}.model").write_bytes(self.model)
+
+    @classmethod
+    def from_folder(cls, folder: Path, side: str, config: dict[str, Any]) -> SubwordTokenizer:
+        """Rebuild from the files of `save`."""
+        return cls((folder / f"{side}.model").read_bytes(), config["lowercase"])
+
+
+class WordTokenizer(Tokenizer):
+    """The lecture's words: known words by rank of frequency, `[NUM]` and `[URL]` for numbers and addresses, else `[UNK]`.
+
+    A letter sequence with inner apostrophes is a word, every other visible character is one. A token that no space
+    precedes carries `JOINER`. The round trip is exact but for the placeholders and for a `JOINER` in the text itself.
+    """
+
+    PATTERN = re.compile(
+        r"(?P<URL>(?:https?://|www\.)\S*[\w/])|(?P<NUM>\d+(?:[.,:]\d+)*)|[^\W\d_]+(?:['’][^\W\d_]+)*|\S"
+    )
+    PLACEHOLDERS = ["[UNK]", "[NUM]", "[URL]"]
+    RESERVED = SPECIAL[:UNK] + PLACEHOLDERS + [JOINER + name for name in PLACEHOLDERS]
+    special = len(RESERVED)
+
+    def __init__(self, vocabulary: list[str], lowercase: bool) -> None:
+        self.vocabulary, self.lowercase = vocabulary, lowercase
+        self.index = {piece: index for index, piece in enumerate(vocabulary)}
+
+    @classmethod
+    def train(cls, texts: Iterable[str], params: Tokenize) -> WordTokenizer:
+        """Keep the most frequent words; words of equal frequency in alphabetical order."""
+        blank = cls(list(cls.RESERVED), params.lowercase)
+        counts = Counter(piece for text in texts for piece, _ in blank._split(text))
+        for piece in cls.RESERVED:
+            counts.pop(piece, None)
+        ranked = sorted(counts, key=lambda piece: (-counts[piece], piece))
+        return cls([*cls.RESERVED, *ranked[: params.vocab_size - cls.special]], params.lowercase)
+
+    def _split(self, text: str) -> Iterator[tuple[str, str]]:
+        """Yield each token as (piece, surface): they differ where the piece is `[NUM]` or `[URL]`."""
+        text = self._case(text)
+        end = -1
+        for match in self.PATTERN.finditer(text):
+            joiner = JOINER if match.start() == end else ""
+            surface = joiner + match.group()
+            yield (f"{joiner}[{match.lastgroup}]" if match.lastgroup else surface), surface
+            end = match.end()
+
+    def _id(self, piece: str) -> int:
+        unknown = self.index[JOINER + "[UNK]"] if piece.startswith(JOINER) else UNK
+        return self.index.get(piece, unknown)
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        return [[self._id(piece) for piece, _ in self._split(text)] for text in texts]
+
+    def tokens(self, text: str) -> list[str]:
+        return [surface for _, surface in self._split(text)]
+
+    def join(self, pieces: Sequence[str]) -> str:
+        spaced = "".join(piece[1:] if piece.startswith(JOINER) else f" {piece}" for piece in pieces)
+        return spaced.removeprefix(" ")
+
+    def save(self, folder: Path, side: str) -> None:
+        _save_config(folder, side, {"family": "word", "lowercase": self.lowercase, "vocabulary": self.vocabulary})
+
+    @classmethod
+    def from_folder(cls, folder: Path, side: str, config: dict[str, Any]) -> WordTokenizer:
+        """Rebuild from the file of `save`."""
+        return cls(config["vocabulary"], config["lowercase"])
+
+
+FAMILIES: dict[str, type[SubwordTokenizer] | type[WordTokenizer]] = {"subword": SubwordTokenizer, "word": WordTokenizer}
+TRAINERS: dict[str, Callable[[Iterable[str], Tokenize], Tokenizer]] = {
+    "word": WordTokenizer.train,
+    "bpe": SubwordTokenizer.train,
+    "unigram": SubwordTokenizer.train,
+    "char": SubwordTokenizer.train,
+}
+
+
+def train(texts: Iterable[str], params: Tokenize) -> Tokenizer:
+    """Learn the tokenizer of `params.kind` from texts in normal form.
+
+    Raises:
+        DataError: the texts cannot fill a vocabulary of this size.
+    """
+    return TRAINERS[params.kind](texts, params)
+
+
+def load(folder: Path, side: str) -> Tokenizer:
+    """Rebuild the tokenizer of a side (`source` or `target`) from a folder that was verified.
+
+    Raises:
+        IntegrityError: its files do not make a tokenizer.
+    """
+    try:
+        config = json.loads((folder / f"{side}.tokenizer.json").read_text(encoding="utf-8"))
+        return FAMILIES[config["family"]].from_folder(folder, side, config)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise IntegrityError(f"{folder}: the {side} tokenizer cannot be loaded: {error}") from None
+
+
+def restore(target_pieces: Sequence[str], source_pieces: Sequence[str], source_surfaces: Sequence[str],
+            weights_TS: np.ndarray) -> list[str]:
+    """Replace placeholders in an output by the source words that attention points at (Luong 2015b).
+
+    `[NUM]` and `[URL]` look at the source's own numbers and addresses first, if there are any.
+    """
+    restored = []
+    for piece, weights_S in zip(target_pieces, weights_TS, strict=True):
+        name = piece.removeprefix(JOINER)
+        if name in WordTokenizer.PLACEHOLDERS and len(source_pieces):
+            alike = [s for s, other in enumerate(source_pieces) if other.removeprefix(JOINER) == name]
+            best = max(alike or range(len(source_pieces)), key=lambda s: weights_S[s])
+            piece = piece[: -len(name)] + source_surfaces[best].removeprefix(JOINER)
+        restored.append(piece)
+    return restored
+
+
+class Ids:
+    """The ids of one side of one split, memory-mapped: `ids` end to end, `offsets` where each row begins."""
+
+    def __init__(self, folder: Path, split: str, side: str) -> None:
+        self.ids = _map(folder / f"{split}.{side}.ids", ID_DTYPE)
+        self.offsets = _map(folder / f"{split}.{side}.offsets", OFFSET_DTYPE)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        return self.ids[self.offsets[row] : self.offsets[row + 1]]
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Return the number of tokens of each row, without an end mark."""
+        return np.diff(self.offsets)
+
+
+def open_ids(folder: Path, split: str, side: str) -> Ids:
+    """Map the ids that `write_ids` wrote."""
+    return Ids(folder, split, side)
+
+
+def write_ids(folder: Path, split: str, side: str, tokenizer: Tokenizer, texts: Iterable[str]) -> None:
+    """Write the ids of texts, a chunk at a time, so memory does not grow with the corpus."""
+    texts, written = iter(texts), 0
+    with (folder / f"{split}.{side}.ids").open("wb") as ids, (folder / f"{split}.{side}.offsets").open("wb") as offsets:
+        offsets.write(np.zeros(1, OFFSET_DTYPE).tobytes())
+        while chunk := list(islice(texts, CHUNK)):
+            rows = tokenizer.encode(chunk)
+            ends = written + np.cumsum([len(row) for row in rows], dtype=OFFSET_DTYPE)
+            offsets.write(ends.tobytes())
+            ids.write(np.fromiter((index for row in rows for index in row), ID_DTYPE).tobytes())
+            written = int(ends[-1])
+
+
+def _map(path: Path, dtype: np.dtype) -> np.ndarray:
+    # An empty file cannot be mapped.
+    return np.memmap(path, dtype, mode="r") if path.stat().st_size else np.empty(0, dtype)
+
+
+def _save_config(folder: Path, side: str, config: dict[str, Any]) -> None:
+    text = json.dumps(config, ensure_ascii=False, indent=0, sort_keys=True)
+    (folder / f"{side}.tokenizer.json").write_text(text + "\n", encoding="utf-8", newline="")
