@@ -1,24 +1,24 @@
 """A model into the registry.
 
-    in   data/<pipeline>/model/
-         data/<pipeline>/evaluation/
-         reports/<pipeline>/*.json, curves.csv, *.png
-    out  reports/<pipeline>/register.json   what was registered, by hash
-         a run and a version in MLflow, which mirror the files above
+in   data/<pipeline>/model/
+     data/<pipeline>/evaluation/
+     reports/<pipeline>/*.json, curves.csv, *.png
+out  reports/<pipeline>/register.json   what was registered, by hash
+     a run and a version in MLflow, which mirror the files above
 """
 
 from __future__ import annotations
 
 from stages import Folders, main
-from unroll import artifacts, tracking
+from unroll import artifacts, lineage, tracking
 from unroll.params import Pipeline
 
 
 def run(params: Pipeline, folders: Folders) -> None:
     """Verify a model and its evaluation, mirror them into their run, register them, and say how it went."""
-    digests = tracking.verify(folders)
-    tracked = tracking.record(params, folders)
-    print(summary(tracking.register(params, folders, tracked)))
+    digests = lineage.verify(folders.model, folders.evaluation)
+    tracked = tracking.record(params.evaluate, params.register_, folders)
+    print(summary(tracking.register(params.evaluate.search, params.register_, folders, tracked)))
     artifacts.write_file(folders.reports / "register.json", artifacts.dump_json(digests))
 
 
@@ -26,13 +26,15 @@ def summary(done: tracking.Registration) -> str:
     """Return what a person wants to know of a registration."""
     aliases = f" ({', '.join(done.aliases)})" if done.aliases else ""
     scores = "  ".join(f"{name} {value:.2f}" for name, value in done.scores.items())
-    return "\n".join([
-        f"{done.name} version {done.version}{aliases}, {'new' if done.created else 'registered before'}",
-        f"  verdict  {done.verdict}",
-        f"  scores   {scores}",
-        f"  use      unroll translate --model models:/{done.name}/{done.version}",
-        f"  look     unroll ui, then /#/models/{done.name}/versions/{done.version}",
-    ])
+    return "\n".join(
+        [
+            f"{done.name} version {done.version}{aliases}, {'new' if done.created else 'registered before'}",
+            f"  verdict  {done.verdict}",
+            f"  scores   {scores}",
+            f"  use      unroll translate --model models:/{done.name}/{done.version}",
+            f"  look     unroll ui, then /#/models/{done.name}/versions/{done.version}",
+        ]
+    )
 
 
 if __name__ == "__main__":

@@ -98,21 +98,3 @@ def _files(folder: Path) -> list[Path]:
         if path.is_symlink():
             raise IntegrityError(f"{path}: a link; an artifact holds plain files only")
     return sorted(path for path in folder.rglob("*") if path.is_file())
-
-
-def tree(manifest: Manifest) -> str:
-    """Return a folder's ancestry, drawn: kind, the first digits of its identity, and how many files it has."""
-    return "\n".join(_branches(manifest, set()))
-
-
-def _branches(manifest: Manifest, seen: set[str]) -> Iterator[str]:
-    digest, count = identity(manifest), len(manifest["files"])
-    known = digest in seen
-    seen.add(digest)
-    yield f"{manifest['kind']} {digest[:12]}  " + ("as above" if known else f"{count} file{'s' * (count != 1)}")
-    parents = [] if known else sorted(manifest["inputs"].items())
-    for i, (_, parent) in enumerate(parents):
-        last = i + 1 == len(parents)
-        first, *rest = _branches(parent, seen)
-        yield ("└── " if last else "├── ") + first
-        yield from (("    " if last else "│   ") + line for line in rest)

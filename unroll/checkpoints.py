@@ -25,12 +25,12 @@ class Checkpoint:
     """A model with all it needs to answer, as read from a folder."""
 
     model: EncoderDecoder
-    params: params.Pipeline
+    params: params.Recipe
     tokenizers: dict[str, text.Tokenizer]
     manifest: artifacts.Manifest
 
 
-def save(folder: Path, model: EncoderDecoder, pipeline: params.Pipeline, tokenized: Path,
+def save(folder: Path, model: EncoderDecoder, recipe: params.Recipe, tokenized: Path,
          inputs: Mapping[str, artifacts.Manifest]) -> artifacts.Manifest:
     """Write a checkpoint, with the tokenizers that lie in the folder `tokenized`, and return its manifest."""
     with artifacts.writing(folder, "model", inputs) as aside:
@@ -39,7 +39,7 @@ def save(folder: Path, model: EncoderDecoder, pipeline: params.Pipeline, tokeniz
         weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict(keep_vars=True).items()
                    if unique[id(value)] == name}
         save_file(weights, aside / WEIGHTS)
-        (aside / PARAMS).write_text(artifacts.dump_json(params.dump(pipeline)), encoding="utf-8", newline="")
+        (aside / PARAMS).write_text(artifacts.dump_json(params.dump(recipe)), encoding="utf-8", newline="")
         for path in sorted(path for side in SIDES for path in tokenized.glob(f"{side}.*") if path.is_file()):
             shutil.copyfile(path, aside / path.name)
     return artifacts.verify(folder, "model")
@@ -53,13 +53,14 @@ def load(folder: Path) -> Checkpoint:
     """
     manifest = artifacts.verify(folder, "model")
     try:
-        pipeline = params.parse(json.loads((folder / PARAMS).read_text(encoding="utf-8")), str(folder / PARAMS))
+        section = json.loads((folder / PARAMS).read_text(encoding="utf-8"))
+        recipe = params.parse(params.Recipe, section, str(folder / PARAMS))
         weights = load_file(folder / WEIGHTS)
     except (ParamsError, ValueError, OSError, SafetensorError) as error:
         raise IntegrityError(f"{folder}: not a checkpoint of this version: {error}") from None
     tokenizers = {side: text.load(folder, side) for side in SIDES}
-    blank = {side: np.zeros((len(tokenizers[side]), pipeline.embed.dimensions), np.float32) for side in SIDES}
-    model = build(pipeline.model, pipeline.tokenize.joint, blank)
+    blank = {side: np.zeros((len(tokenizers[side]), recipe.embed.dimensions), np.float32) for side in SIDES}
+    model = build(recipe.model, recipe.tokenize.joint, blank)
     try:
         missing = model.load_state_dict(weights, strict=False)
     except RuntimeError as error:
@@ -68,4 +69,4 @@ def load(folder: Path) -> Checkpoint:
         model.state_dict(keep_vars=True)[name] is model.state_dict(keep_vars=True)[other] for other in weights)}
     if missing.unexpected_keys or set(missing.missing_keys) - tied:
         raise IntegrityError(f"{folder}: weights and {PARAMS} do not belong together: {missing}")
-    return Checkpoint(model.eval(), pipeline, tokenizers, manifest)
+    return Checkpoint(model.eval(), recipe, tokenizers, manifest)

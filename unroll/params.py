@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -61,6 +61,8 @@ class Url(Section):
     sha256: Digest
     member: RelativePath
 
+
+AnySection = TypeVar("AnySection", bound=Section)
 
 Source = Annotated[Wheel | Files | Url, Field(discriminator="kind")]
 
@@ -205,8 +207,8 @@ class Train(Section):
     seed: int
 
 
-class Evaluate(Section):
-    """How the model is scored and how it answers by default."""
+class Search(Section):
+    """How a model answers."""
 
     beam: Count
     length_penalty: Annotated[float, Field(ge=0)]
@@ -214,6 +216,12 @@ class Evaluate(Section):
     max_length_ratio: Annotated[float, Field(gt=0)]
     """an answer has at most this many tokens for each source token, and ten more"""
     batch_sentences: Count
+
+
+class Evaluate(Section):
+    """How the model is scored, and how it answers once it is registered."""
+
+    search: Search
     pictures: Annotated[int, Field(ge=0)]
     """attention heat maps drawn"""
     threads: Count
@@ -228,26 +236,31 @@ class Register(Section):
     seed: int
 
 
-class Pipeline(Section):
-    """One row of the grid: everything between raw files and a registered model."""
+class Recipe(Section):
+    """What a trained model is made by: the part of a pipeline that its checkpoint remembers."""
 
     shape: Literal["n_to_m"]
-    fetch: Source
     prepare: Prepare
     tokenize: Tokenize
     embed: Embed
     model: Model
     train: Train
-    evaluate: Evaluate
-    register_: Annotated[Register, Field(alias="register")]
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> Pipeline:
+    def _parts_fit(self) -> Recipe:
         if self.train.sampled_softmax >= self.tokenize.vocab_size:
             raise ValueError("train.sampled_softmax must be smaller than tokenize.vocab_size")
         if self.train.warmup >= self.train.updates:
             raise ValueError("train.warmup must be smaller than train.updates")
         return self
+
+
+class Pipeline(Recipe):
+    """One row of the grid: everything between raw files and a registered model."""
+
+    fetch: Source
+    evaluate: Evaluate
+    register_: Annotated[Register, Field(alias="register")]
 
 
 def load(path: Path, pipeline: str) -> Pipeline:
@@ -264,24 +277,24 @@ def load(path: Path, pipeline: str) -> Pipeline:
     if pipeline not in sections:
         known = [name for name in sections if name != "pipelines"]
         raise ParamsError(f"{path}: no section '{pipeline}'{_suggest(pipeline, known)}")
-    return parse(sections[pipeline], where=f"{path}: {pipeline}")
+    return parse(Pipeline, sections[pipeline], where=f"{path}: {pipeline}")
 
 
-def parse(section: Any, where: str) -> Pipeline:
-    """Validate one section that was already read; `where` begins the message.
+def parse(kind: type[AnySection], section: Any, where: str) -> AnySection:
+    """Validate a section that was already read; `where` begins the message.
 
     Raises:
         ParamsError: as in `load`.
     """
     try:
-        return Pipeline.model_validate(_tuples(section))
+        return kind.model_validate(_tuples(section))
     except ValidationError as error:
         raise ParamsError(f"{where}: {_explain(error, section)}") from None
 
 
-def dump(pipeline: Pipeline) -> dict[str, Any]:
-    """Return the section that `parse` would turn into an equal `Pipeline`."""
-    return pipeline.model_dump(mode="json", by_alias=True)
+def dump(section: Section) -> dict[str, Any]:
+    """Return what `parse` would turn into an equal section."""
+    return section.model_dump(mode="json", by_alias=True)
 
 
 def _tuples(value: Any) -> Any:

@@ -14,11 +14,13 @@ from unroll import checkpoints, text
 from unroll.batches import source_batch
 from unroll.corpus import normalize
 from unroll.model import EncoderDecoder
-from unroll.params import Pipeline
+from unroll.params import Recipe, Search
 from unroll.search import Hypothesis, beam_search, greedy
 
 MAX_SOURCE = 1000
 """Source tokens read of one text: the rest is cut off, and the prediction says so."""
+SEARCH = Search(beam=5, length_penalty=1.0, max_length_ratio=2.0, batch_sentences=64)
+"""How a bare checkpoint answers; a registered model brings the settings that it was evaluated with."""
 WINDOW = 64
 """Batches sorted by length together when texts are streamed."""
 
@@ -45,14 +47,14 @@ class Prediction:
 
 
 class Predictor:
-    """A model with its tokenizers and parameters."""
+    """A model with its tokenizers, the recipe it was made by, and how it is to search."""
 
-    def __init__(self, model: EncoderDecoder, tokenizers: dict[str, text.Tokenizer], params: Pipeline) -> None:
-        self.model, self.params = model, params
+    def __init__(self, model: EncoderDecoder, tokenizers: dict[str, text.Tokenizer], params: Recipe, search: Search) -> None:
+        self.model, self.params, self.search = model, params, search
         self.source, self.target = tokenizers["source"], tokenizers["target"]
 
     @classmethod
-    def load(cls, folder: Path, threads: int | None = None) -> Predictor:
+    def load(cls, folder: Path, search: Search = SEARCH, threads: int | None = None) -> Predictor:
         """Read a checkpoint folder, every hash checked; `threads` sets torch's, None leaves them.
 
         Raises:
@@ -61,7 +63,7 @@ class Predictor:
         if threads:
             torch.set_num_threads(threads)
         checkpoint = checkpoints.load(folder)
-        return cls(checkpoint.model, checkpoint.tokenizers, checkpoint.params)
+        return cls(checkpoint.model, checkpoint.tokenizers, checkpoint.params, search)
 
     def predict(self, texts: Sequence[str], beam: int, n_best: int) -> list[list[Prediction]]:
         """Return for each text its `n_best` answers, best first; `beam` 1 is the greedy search."""
@@ -69,7 +71,7 @@ class Predictor:
 
     def stream(self, texts: Iterable[str], beam: int, n_best: int) -> Iterator[list[Prediction]]:
         """Yield the answers to each text, in order; memory does not grow with the number of texts."""
-        size = self.params.evaluate.batch_sentences
+        size = self.search.batch_sentences
         texts = iter(texts)
         while window := list(islice(texts, size * WINDOW)):
             clean = [normalize(raw, self.params.prepare.unicode) for raw in window]
@@ -84,17 +86,17 @@ class Predictor:
 
     @torch.inference_mode()
     def _search(self, rows: list[list[int]], beam: int) -> list[list[Hypothesis]]:
-        params, device = self.params.evaluate, next(self.model.parameters()).device
+        search, device = self.search, next(self.model.parameters()).device
         self.model.eval()
         source_BS, lengths_B = source_batch([row[:MAX_SOURCE] for row in rows], self.params.model.reverse_source)
-        limits_B = (lengths_B * params.max_length_ratio).long().to(device) + 10
+        limits_B = (lengths_B * search.max_length_ratio).long().to(device) + 10
         limits_B[[i for i, row in enumerate(rows) if not row]] = 0  # nothing said, nothing answered
         memory = self.model.encode(source_BS.to(device), lengths_B)
         state = self.model.initial(memory, beam)
         if beam == 1:
-            best = greedy(self.model.step, state, limits_B, text.GO, text.EOS, params.length_penalty)
+            best = greedy(self.model.step, state, limits_B, text.GO, text.EOS, search.length_penalty)
             return [[hypothesis] for hypothesis in best]
-        return beam_search(self.model.step, state, limits_B, beam, text.GO, text.EOS, params.length_penalty)
+        return beam_search(self.model.step, state, limits_B, beam, text.GO, text.EOS, search.length_penalty)
 
     def _prediction(self, clean: str, row: list[int], hypothesis: Hypothesis) -> Prediction:
         surfaces = self.source.tokens(clean)[:MAX_SOURCE]

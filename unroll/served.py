@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
-from mlflow.pyfunc import PythonModel, PythonModelContext
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from unroll.errors import UnrollError
+from unroll.params import Search, parse
 
 if TYPE_CHECKING:
     from unroll.predictor import Predictor
@@ -23,16 +25,19 @@ class Served(PythonModel):
     """A column of texts in, a row for each answer out."""
 
     predictor: Predictor
+    search: Search
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Read the checkpoint folder.
+        """Read the checkpoint folder, and how it is to search.
 
         Raises:
             IntegrityError: a file is not the one that the manifest names.
         """
         from unroll.predictor import Predictor
 
-        self.predictor = Predictor.load(Path(context.artifacts["model"]))
+        path = Path(context.artifacts["search"])
+        self.search = parse(Search, json.loads(path.read_text(encoding="utf-8")), str(path))
+        self.predictor = Predictor.load(Path(context.artifacts["model"]), self.search)
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
@@ -40,11 +45,12 @@ class Served(PythonModel):
         """Answer every text of the column `text`.
 
         Args:
-            params: `beam` and `n_best`, complete: the model's signature fills them in.
+            params: `beam` and `n_best`; what is not given is as the model was scored.
         Returns:
             Columns: input (the row answered, from 0), rank (from 1, best first), text, score, truncated.
         """
-        beam, n_best = int(params["beam"]), int(params["n_best"])
+        asked = {"beam": self.search.beam, "n_best": 1} | (params or {})
+        beam, n_best = int(asked["beam"]), int(asked["n_best"])
         if not 1 <= n_best <= beam <= LARGEST_BEAM:
             raise MlflowException.invalid_parameter_value(
                 f"beam is {beam}, n_best is {n_best}; needed: 1 <= n_best <= beam <= {LARGEST_BEAM}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import heapq
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, islice
 
 import torch
@@ -26,6 +27,7 @@ class Progress:
     Attributes:
         update: updates made so far.
         tokens: source and target tokens read since.
+        seconds: spent learning from them, validation left out.
         train_loss: mean nats per target token since, label smoothing included.
         learning_rate: of the last update.
         gradient_norm: of the last update, before clipping.
@@ -35,6 +37,7 @@ class Progress:
 
     update: int
     tokens: int
+    seconds: float
     train_loss: float
     learning_rate: float
     gradient_norm: float
@@ -151,15 +154,16 @@ def fit(model: nn.Module, vocabulary: int, train: Batches, valid: Batches, score
     while learner.updates < params.updates and since_best < params.patience:
         ahead = min(params.updates, *(learner.updates // n * n + n for n in (params.log_every, params.validate_every)))
         segment = islice(stream, ahead - learner.updates)
+        start = time.perf_counter()
         loss, tokens = run_epoch(learner.model, segment, fabric.device, params.label_smoothing, learner)
-        progress = Progress(learner.updates, tokens, loss, learner.rate, learner.norm)
+        progress = Progress(learner.updates, tokens, time.perf_counter() - start, loss, learner.rate, learner.norm)
         if learner.updates % params.validate_every == 0 or learner.updates == params.updates:
             valid_loss, _ = run_epoch(model, valid.epoch(0), fabric.device)
             valid_score = score()
             best.add(valid_score, learner.updates, model)
             since_best = 0 if valid_score > best_score else since_best + 1
             best_score = max(best_score, valid_score)
-            progress = Progress(*list(progress.__dict__.values())[:5], valid_loss, valid_score)
+            progress = replace(progress, valid_loss=valid_loss, valid_score=valid_score)
         yield progress
     model.load_state_dict(best.mean())
     model.eval()

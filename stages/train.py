@@ -1,0 +1,139 @@
+"""Learning.
+
+    in   data/<pipeline>/tokenized/           ids and tokenizers
+         data/<pipeline>/embedded/            what the embeddings start from
+         data/<pipeline>/prepared/valid.tsv   what the validation score is measured on
+    out  data/<pipeline>/model/               the checkpoint
+         reports/<pipeline>/train.json, curves.csv, curves.png
+         a run in MLflow, which follows the curves as they grow
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from stages import Folders, main
+from unroll import artifacts, corpus
+from unroll.params import Pipeline, Recipe, dump
+
+if TYPE_CHECKING:
+    from unroll.model import EncoderDecoder
+    from unroll.training import Progress
+
+CURVES = ("update", "train_loss", "learning_rate", "gradient_norm", "valid_loss", "valid_bleu")
+INPUTS = ("prepared", "tokenized", "embedded")
+
+
+def run(params: Pipeline, folders: Folders) -> None:
+    """Train the model of a pipeline; write its checkpoint, its curves and its best validation score."""
+    import torch
+
+    from unroll import checkpoints, model, plots, tracking
+
+    recipe = Recipe(shape=params.shape, prepare=params.prepare, tokenize=params.tokenize, embed=params.embed,
+                    model=params.model, train=params.train)
+    inputs = {kind: artifacts.verify(getattr(folders, kind), kind) for kind in INPUTS}
+    fingerprint = hashlib.sha256(artifacts.dump_json([inputs, dump(recipe)]).encode()).hexdigest()
+    torch.set_num_threads(recipe.train.threads)
+    torch.manual_seed(recipe.train.seed)
+    network = first_model(recipe, folders)
+    points: list[dict[str, float]] = []
+    with tracking.live(folders.pipeline, params, fingerprint) as live, progress_bar(recipe.train.updates) as advance:
+        for progress in learning(network, recipe, folders):
+            advance(progress)
+            points.append(point(progress))
+            live.log(points[-1] | {"tokens_per_second": progress.tokens / progress.seconds}, progress.update)
+        manifest = checkpoints.save(folders.model, network, recipe, folders.tokenized, inputs)
+        live.adopt(artifacts.identity(manifest))
+
+    best = max((p for p in points if "valid_bleu" in p), key=lambda p: p["valid_bleu"])
+    report = {"parameters": model.parameters(network), "updates": int(points[-1]["update"]),
+              **{f"best_{name}": best[name] for name in ("update", "valid_bleu", "valid_loss")}}
+    artifacts.write_file(folders.reports / "train.json", artifacts.dump_json(report))
+    artifacts.write_file(folders.reports / "curves.csv", table(points))
+    plots.curves(folders.reports / "curves.csv", folders.reports / "curves.png")
+
+
+def first_model(recipe: Recipe, folders: Folders) -> EncoderDecoder:
+    """Return the model before its first update."""
+    from unroll import embeddings, model
+
+    vectors = {side: embeddings.load(folders.embedded, side) for side in ("source", "target")}
+    return model.build(recipe.model, recipe.tokenize.joint, vectors)
+
+
+def learning(network: EncoderDecoder, recipe: Recipe, folders: Folders) -> Iterator[Progress]:
+    """Train a model in place, scoring greedy translations of the first distinct validation sources by BLEU."""
+    from lightning_fabric import Fabric
+
+    from unroll import metrics, text
+    from unroll.batches import Batches
+    from unroll.predictor import SEARCH, Predictor
+    from unroll.training import fit
+
+    settings = recipe.train
+    fabric = Fabric(accelerator=settings.accelerator, devices=1, precision=settings.precision)
+    train, valid = (
+        Batches(*(text.open_ids(folders.tokenized, split, side) for side in ("source", "target")),
+                settings.batch_tokens, recipe.model.reverse_source, settings.seed)
+        for split in ("train", "valid")
+    )
+    tokenizers = {side: text.load(folders.tokenized, side) for side in ("source", "target")}
+    predictor = Predictor(network, tokenizers, recipe, SEARCH)
+    pairs = dict(islice(corpus.references(folders.prepared / "valid.tsv").items(), settings.validation_rows))
+
+    def score() -> float:
+        answers = [best.text for best, *_ in predictor.stream(pairs, beam=1, n_best=1)]
+        return metrics.bleu(answers, list(pairs.values()))
+
+    return fit(network, len(tokenizers["target"]), train, valid, score, settings, fabric)
+
+
+@contextmanager
+def progress_bar(updates: int) -> Iterator[Callable[[Progress], None]]:
+    """Show updates done, time left, tokens a second and losses."""
+    from tqdm import tqdm
+
+    with tqdm(total=updates, desc="train", unit=" updates", smoothing=0.05, dynamic_ncols=True) as bar:
+        shown: dict[str, str] = {}
+
+        def advance(progress: Progress) -> None:
+            shown.update(tokens=f"{progress.tokens / progress.seconds:,.0f}/s", loss=f"{progress.train_loss:.3f}")
+            if progress.valid_score is not None:
+                shown.update(valid=f"{progress.valid_loss:.3f}", bleu=f"{progress.valid_score:.1f}")
+            bar.set_postfix(shown, refresh=False)
+            bar.update(progress.update - bar.n)
+
+        yield advance
+
+
+def point(progress: Progress) -> dict[str, float]:
+    """Return one row of the curves; validation columns only where there was one."""
+    found = {
+        "update": progress.update,
+        "train_loss": round(progress.train_loss, 5),
+        "learning_rate": progress.learning_rate,
+        "gradient_norm": round(progress.gradient_norm, 5),
+    }
+    if progress.valid_loss is not None and progress.valid_score is not None:
+        found |= {"valid_loss": round(progress.valid_loss, 5), "valid_bleu": round(progress.valid_score, 3)}
+    return found
+
+
+def table(points: list[dict[str, float]]) -> str:
+    """Return the curves as CSV, cells empty where there is no point."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, CURVES, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(points)
+    return text.getvalue()
+
+
+if __name__ == "__main__":
+    main(run)

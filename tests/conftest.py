@@ -1,0 +1,30 @@
+"""Fixtures that several tests share."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def blank_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty store: laying out its tables takes seconds, copying it none."""
+    from unroll import tracking
+
+    path = tmp_path_factory.mktemp("store")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path / 'mlflow.db'}")
+        tracking._client(tracking.TIMEOUT).search_experiments()
+    return path / "mlflow.db"
+
+
+@pytest.fixture
+def home(blank_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository's folder, entered, with an empty store in it."""
+    shutil.copy(blank_store, tmp_path / "mlflow.db")
+    monkeypatch.chdir(tmp_path)
+    for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME", "DVC_STAGE"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stages import register
+from tests.tracked import answers, evaluate, make_folders, settings
+from unroll import lineage, tracking
+from unroll.errors import IntegrityError
+
+
+def test_a_registration_is_told_and_its_report_is_the_same_each_time(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = make_folders(home, answers(3))
+    register.run(settings(), folders)
+    report = (folders.reports / "register.json").read_bytes()
+    assert json.loads(report) == lineage.verify(folders.model, folders.evaluation)
+    told = capsys.readouterr().out
+    for word in (
+        "translate version 1 (challenger, champion), new",
+        "verdict  first",
+        "bleu 50.00",
+        "models:/translate/1",
+    ):
+        assert word in told
+
+    (home / "mlflow.db").unlink()  # a store of one's own: other run ids, the same report
+    (folders.reports / "register.json").unlink()
+    register.run(settings(), folders)
+    assert (folders.reports / "register.json").read_bytes() == report
+
+
+def test_an_altered_evaluation_is_not_registered(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("nothing may be recorded")
+
+    monkeypatch.setattr(tracking, "record", fail)
+    folders = make_folders(home, answers(3))
+    (folders.evaluation / "test.jsonl").write_text("{}\n")
+    with pytest.raises(IntegrityError, match=r"test\.jsonl"):
+        register.run(settings(), folders)
+    evaluate(folders, answers(3))
+    make_folders(home / "other", answers(3), seed=2).model.rename(home / "model")
+    with pytest.raises(IntegrityError):
+        lineage.verify(home / "model", folders.evaluation)
+
+
+def test_a_summary_of_a_version_that_was_there() -> None:
+    done = tracking.Registration("translate", "3", False, [], "first", {"bleu": 43.71})
+    assert register.summary(done).splitlines()[0] == "translate version 3, registered before"

@@ -1,0 +1,105 @@
+"""A small pipeline's folders, as its stages leave them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from stages import Folders
+from unroll import artifacts, params
+
+ROOT = Path(__file__).parents[1]
+PAIRS = [
+    ("I read a book.", "Leo un libro."),
+    ("The milk is cold.", "La leche está fría."),
+    ("Where is my sister?", "¿Dónde está mi hermana?"),
+    ("We play football.", "Jugamos al fútbol."),
+    ("The house is red.", "La casa es roja."),
+    ("She has two dogs.", "Ella tiene dos perros."),
+]
+
+
+def settings() -> params.Pipeline:
+    """Return the shipped pipeline with a model of a few hundred weights."""
+    document = params.dump(params.load(ROOT / "params.yaml", "translate"))
+    document["tokenize"] |= {"kind": "char", "vocab_size": 400, "joint": True}
+    document["embed"] |= {"dimensions": 4}
+    document["model"] |= {"hidden": 8}
+    document["train"] |= {"sampled_softmax": 0, "sampled_share": 0.0}
+    return params.parse(params.Pipeline, document, "test")
+
+
+def recipe() -> params.Recipe:
+    """Return what the small model is made by."""
+    document = params.dump(settings())
+    return params.parse(params.Recipe, {name: document[name] for name in params.Recipe.model_fields}, "test")
+
+
+def make_folders(root: Path, hypotheses: Sequence[str], seed: int = 1, corpus: str = "spa") -> Folders:
+    """Write every folder between a corpus and its scores; `seed` tells models apart, `corpus` the test sets."""
+    folders = Folders(root, "translate")
+    with artifacts.writing(folders.raw, "raw", {}) as raw:
+        (raw / "spa.tsv").write_text(corpus)
+    inputs = {"raw": artifacts.verify(folders.raw, "raw")}
+    with artifacts.writing(folders.prepared, "prepared", inputs) as prepared:
+        (prepared / "test.tsv").write_text(corpus)
+    inputs = {"prepared": artifacts.verify(folders.prepared, "prepared")}
+    _tokenize(folders, inputs)
+    inputs |= {"tokenized": artifacts.verify(folders.tokenized, "tokenized")}
+    with artifacts.writing(folders.embedded, "embedded", {"tokenized": inputs["tokenized"]}) as embedded:
+        (embedded / "source.safetensors").write_text("")
+    inputs |= {"embedded": artifacts.verify(folders.embedded, "embedded")}
+    _train(folders, inputs, seed)
+    evaluate(folders, hypotheses)
+    return folders
+
+
+def _tokenize(folders: Folders, inputs: dict[str, Any]) -> None:
+    from unroll import text
+
+    tokenizer = text.train((side for pair in PAIRS for side in pair), recipe().tokenize)
+    with artifacts.writing(folders.tokenized, "tokenized", inputs) as tokenized:
+        tokenizer.save(tokenized, "source")
+        tokenizer.save(tokenized, "target")
+
+
+def _train(folders: Folders, inputs: dict[str, Any], seed: int) -> None:
+    import numpy as np
+    import torch
+
+    from unroll import checkpoints, model, text
+
+    torch.manual_seed(seed)
+    vectors = np.random.default_rng(seed).normal(size=(len(text.load(folders.tokenized, "source")), 4))
+    network = model.build(recipe().model, True, dict.fromkeys(("source", "target"), vectors.astype(np.float32)))
+    checkpoints.save(folders.model, network, recipe(), folders.tokenized, inputs)
+    artifacts.write_file(folders.reports / "train.json", artifacts.dump_json({"updates": 4, "best_valid_bleu": 9.5}))
+    rows = ["update,train_loss,valid_bleu", "2,3.5,", "4,2.25,9.5"]
+    artifacts.write_file(folders.reports / "curves.csv", "\n".join(rows) + "\n")
+
+
+def evaluate(folders: Folders, hypotheses: Sequence[str]) -> None:
+    """Write an evaluation in which the model said `hypotheses`."""
+    inputs = {kind: artifacts.verify(getattr(folders, kind), kind) for kind in ("model", "prepared")}
+    rows = [
+        {"source": source, "references": [target], "hypothesis": said, "greedy": said, "score": -1.0}
+        for (source, target), said in zip(PAIRS, hypotheses, strict=True)
+    ]
+    with artifacts.writing(folders.evaluation, "evaluation", inputs) as folder:
+        (folder / "test.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    right = sum(row["hypothesis"] == row["references"][0] for row in rows)
+    report = {
+        "bleu": 100 * right / len(rows),
+        "chrf": 50.0,
+        "sentences": len(rows),
+        "signature": "nrefs:var|case:mixed",
+    }
+    artifacts.write_file(folders.reports / "evaluate.json", artifacts.dump_json(report))
+    (folders.reports / "attention_1.png").write_bytes(b"a picture")
+
+
+def answers(right: int) -> list[str]:
+    """Return hypotheses of which this many are right."""
+    return [target if i < right else "No sé." for i, (_, target) in enumerate(PAIRS)]

@@ -1,0 +1,117 @@
+"""What a run shows: scores, curves and samples, read from the reports and written as a page of Markdown."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from unroll.errors import DataError
+from unroll.params import Recipe
+
+SHOWN = ("bleu", "chrf", "bleu_greedy")
+"""Scores that stand first, under short names; the others are grouped by the stage that measured them."""
+SAMPLES = 8
+
+Row = dict[str, Any]
+
+
+def curves(path: Path) -> dict[str, dict[int, float]]:
+    """Return {metric: {update: value}} from a table whose first column is `update`; an empty cell is no point.
+
+    Raises:
+        DataError: a cell is no number.
+    """
+    found: dict[str, dict[int, float]] = {}
+    if not path.exists():
+        return found
+    with path.open(encoding="utf-8", newline="") as file:
+        for number, row in enumerate(csv.DictReader(file), start=2):
+            try:
+                update = int(row.pop("update"))
+                points = {name: float(cell) for name, cell in row.items() if cell}
+            except (KeyError, ValueError, TypeError) as error:
+                raise DataError(f"{path}:{number}: not a row of numbers ({error}); make it anew: dvc repro") from None
+            for name, value in points.items():
+                if math.isfinite(value):
+                    found.setdefault(name, {})[update] = value
+    return found
+
+
+def scores(reports: Path) -> dict[str, float]:
+    """Return the numbers of every stage's report: the main ones as they are, the others as `stage/name`."""
+    found = {(stage, name): value for stage, name, value in _entries(reports) if isinstance(value, (int, float))}
+    return {
+        name if stage == "evaluate" and name in SHOWN else f"{stage}/{name}": float(value)
+        for (stage, name), value in found.items()
+        if math.isfinite(value)
+    }
+
+
+def remarks(reports: Path) -> dict[str, str]:
+    """Return the texts that stand among the numbers of the reports, such as the signature of a score."""
+    return {f"{stage}.{name}": value for stage, name, value in _entries(reports) if isinstance(value, str)}
+
+
+def _entries(reports: Path) -> list[tuple[str, str, Any]]:
+    """Return (stage, name, value) of every report but that of registering, which holds hashes."""
+    paths = [path for path in sorted(reports.glob("*.json")) if path.stem != "register"]
+    return [(path.stem, *entry) for path in paths for entry in json.loads(path.read_text(encoding="utf-8")).items()]
+
+
+def main_scores(found: Mapping[str, float]) -> dict[str, float]:
+    """Return the scores that stand first, in their order."""
+    return {name: found[name] for name in SHOWN if name in found}
+
+
+def rows(evaluation: Path) -> list[Row]:
+    """Return the rows of an evaluation: source, references, hypothesis and more."""
+    text = (evaluation / "test.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.split("\n") if line]
+
+
+def title(recipe: Recipe) -> str:
+    """Return a short name for a model, of the parameters that tell models apart at a glance."""
+    model, tokens = recipe.model, recipe.tokenize
+    return f"{model.cell} {model.hidden} · {model.attention} · {tokens.kind} {tokens.vocab_size}"
+
+
+def page(recipe: Recipe, beam: int, uri: str, found: Mapping[str, float], test: Sequence[Row]) -> str:
+    """Return a run's page: its scores, samples of what the model says, and how to use it.
+
+    Args:
+        recipe: what made the model.
+        beam: with which it was scored.
+        uri: the name it is registered under.
+        found: from `scores`.
+        test: from `rows`.
+    """
+    chosen = test[:: max(1, len(test) // SAMPLES)][:SAMPLES]
+    samples = [[_cell(row["source"]), _cell(row["hypothesis"]), _cell(row["references"][0])] for row in chosen]
+    shown = main_scores(found)
+    return "\n\n".join(
+        [
+            f"### {title(recipe)}",
+            _table(list(shown), [[f"**{value:.2f}**" for value in shown.values()]]),
+            f"{len(test):,} test sentences, beam {beam} unless a score says greedy.",
+            "#### Samples",
+            _table(["source", "model", "reference"], samples),
+            "#### Use",
+            f"```\nunroll translate --model {uri}\n"
+            f"mlflow models serve -m {uri} --env-manager local -h 127.0.0.1 -p 5001\n```",
+            "Among the artifacts: `lineage.txt` draws where the model comes from, `pictures` shows where it looks.",
+        ]
+    )
+
+
+def _table(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *body])
+
+
+def _cell(text: str) -> str:
+    # The text of a corpus stays text: no border of a table, no markup.
+    return re.sub(r"([\\|`*_<>\[\]#~])", r"\\\1", " ".join(text.split()))[:200]

@@ -1,0 +1,121 @@
+"""Where a model comes from: the hashes of everything between a corpus and its scores, and the code that made them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from unroll import artifacts, params
+from unroll.artifacts import Manifest
+from unroll.errors import IntegrityError
+
+NAMES = {"raw": "corpus", "prepared": "prepared", "tokenized": "tokenizers", "embedded": "embeddings", "model": "model"}
+CODE = ("unroll", "stages", "pipelines", "params.yaml", "dvc.yaml", "constraints.txt")
+
+
+def verify(model: Path, evaluation: Path) -> dict[str, str]:
+    """Return the hashes of a model and its evaluation after checking both folders.
+
+    Raises:
+        IntegrityError: a file was altered, or the evaluation is of another model.
+    """
+    trained = artifacts.verify(model, "model")
+    scored = artifacts.verify(evaluation, "evaluation")
+    if scored["inputs"].get("model") != trained:
+        raise IntegrityError(f"{evaluation}: scores another model than {model}; make it anew with dvc repro")
+    return hashes(scored)
+
+
+def hashes(evaluation: Manifest) -> dict[str, str]:
+    """Return the SHA-256 of every link of the chain that ends in an evaluation, from its manifest."""
+    found = {NAMES[manifest["kind"]]: artifacts.identity(manifest) for manifest in _ancestors(evaluation)}
+    found["weights"] = evaluation["inputs"]["model"]["files"]["model.safetensors"]
+    found["test"] = evaluation["inputs"]["prepared"]["files"]["test.tsv"]
+    return found | {"evaluation": artifacts.identity(evaluation)}
+
+
+def _ancestors(manifest: Manifest) -> Iterator[Manifest]:
+    for parent in manifest["inputs"].values():
+        yield parent
+        yield from _ancestors(parent)
+
+
+def code_sha256(pipeline: str) -> str:
+    """Return a hash over the .py files that made a pipeline's folders, as dvc.lock lists them; else over those here."""
+    lock = Path("dvc.lock")
+    stages = (yaml.safe_load(lock.read_text(encoding="utf-8")) or {}).get("stages", {}) if lock.exists() else {}
+    used: dict[str, Any] = {
+        name: {file["path"]: file["md5"] for file in stage.get("deps", []) if file["path"].endswith(".py")}
+        for name, stage in stages.items()
+        if name.endswith(f"@{pipeline}") and not name.startswith("register@")
+    }
+    if not used:
+        files = (path for name in CODE for path in sorted(Path(name).glob("*.py")))
+        used = {path.as_posix(): artifacts.sha256(path) for path in files}
+    return hashlib.sha256(artifacts.dump_json(used).encode()).hexdigest()
+
+
+def origin() -> dict[str, str]:
+    """Return where the code stands: the commit, whether it was edited since, DVC's stage and experiment."""
+    names = {"dvc.stage": "DVC_STAGE", "dvc.experiment": "DVC_EXP_NAME"}
+    found = {name: os.environ[variable] for name, variable in names.items() if os.environ.get(variable)}
+    with suppress(OSError, subprocess.CalledProcessError):
+        found["git.commit"] = _git("rev-parse", "HEAD")
+        changed = _git("status", "--porcelain", "--", *(path for path in CODE if Path(path).exists()))
+        found["git.dirty"] = str(bool(changed)).lower()
+    return found
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def describe(folder: Path) -> str:
+    """Return the ancestry of a checkpoint folder as a tree, and below it what the model is.
+
+    Raises:
+        IntegrityError: a file is not the one that the manifest names.
+    """
+    manifest = artifacts.verify(folder, "model")
+    settings = params.dump(read_recipe(folder))
+    sizes = "\n".join(f"    {name:24} {(folder / name).stat().st_size:>12,} bytes" for name in manifest["files"])
+    sections = ("tokenize", "embed", "model", "train")
+    drawn = "\n".join(f"    {name:10} {_line(settings[name])}" for name in sections)
+    return f"{tree(manifest)}\n\nfiles\n{sizes}\n\n{settings['shape']}\n{drawn}\n"
+
+
+def read_recipe(folder: Path) -> params.Recipe:
+    """Return the parameters that a model was trained with, from its checkpoint folder."""
+    path = folder / "params.json"
+    return params.parse(params.Recipe, json.loads(path.read_text(encoding="utf-8")), str(path))
+
+
+def _line(section: dict[str, Any]) -> str:
+    plain = {name: value for name, value in section.items() if value is not None and not isinstance(value, list)}
+    return ", ".join(f"{name} {str(value).lower()}" for name, value in plain.items())
+
+
+def tree(manifest: Manifest) -> str:
+    """Return a folder's ancestry, drawn: kind, the first digits of its identity, and how many files it has."""
+    return "\n".join(_branches(manifest, set()))
+
+
+def _branches(manifest: Manifest, seen: set[str]) -> Iterator[str]:
+    digest, count = artifacts.identity(manifest), len(manifest["files"])
+    known = digest in seen
+    seen.add(digest)
+    yield f"{manifest['kind']} {digest[:12]}  " + ("as above" if known else f"{count} file{'s' * (count != 1)}")
+    parents = [] if known else [parent for _, parent in sorted(manifest["inputs"].items())]
+    for i, parent in enumerate(parents):
+        first, *rest = _branches(parent, seen)
+        joint, stem = ("└── ", "    ") if i + 1 == len(parents) else ("├── ", "│   ")
+        yield joint + first
+        yield from (stem + line for line in rest)
