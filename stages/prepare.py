@@ -1,16 +1,18 @@
 """Clean pairs, split without leakage.
 
-    in   data/<pipeline>/raw
-    out  data/<pipeline>/prepared/{train,valid,test}.tsv   source, target, attribution, in normal form
-         reports/<pipeline>/prepare.json
+in   data/<pipeline>/raw
+out  data/<pipeline>/prepared/{train,valid,test}.tsv   source, target, attribution, in normal form
+     reports/<pipeline>/prepare.json
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from tqdm import tqdm
@@ -18,10 +20,10 @@ from tqdm import tqdm
 from stages import Folders, main
 from unroll import artifacts, corpus
 from unroll.errors import DataError
-from unroll.params import Corpus, GroupedSplit, OfficialSplit, Pipeline, Prepare, Tsv
+from unroll.params import Corpus, GroupedSplit, OfficialSplit, Pipeline, Prepare
 
 Report = dict[str, float]
-AllKeys = dict[str, corpus.Keys]
+KeysOf = dict[str, corpus.Keys]
 
 
 def run(params: Pipeline, folders: Folders) -> None:
@@ -36,29 +38,52 @@ def run(params: Pipeline, folders: Folders) -> None:
                 report |= counts
         report |= describe(folder, keys)
         if isinstance(split, GroupedSplit):
-            refuse_leakage(report)
+            refuse_leakage(keys)
     artifacts.write_file(folders.reports / "prepare.json", artifacts.dump_json(report))
 
 
-def divide(params: Prepare, raw: Path, folder: Path) -> tuple[Report, AllKeys]:
+def divide(params: Prepare, raw: Path, folder: Path) -> tuple[Report, KeysOf]:
     """Write the rows of the corpus that pass all filters, each to its split; all go to train if the split is official.
 
     Raises:
         DataError: no row is left, or a split would be empty.
     """
-    dropped: Counter[str] = Counter(dict.fromkeys(corpus.FILTERS, 0))
     split = params.split if isinstance(params.split, GroupedSplit) else None
-    with tempfile.TemporaryFile(dir=folder) as aside:
-        rows = cleaned(params, params.corpus, raw, corpus.FILTERS, dropped, "corpus")
-        keys = corpus.hash_keys(copied(rows, aside))
+    dropped: Counter[str] = Counter(dict.fromkeys(corpus.FILTERS, 0))
+    # The rows wait in a file without a name until their hashes are all known.
+    with tempfile.TemporaryFile(dir=folder) as waiting:
+        rows = cleaned(params, params.corpus, raw, corpus.FILTERS, dropped)
+        keys = corpus.hash_keys(copied(rows, waiting))
         division = corpus.divide(keys, params.max_rows, split)
-        report = account(raw, len(keys), dropped + Counter(division.dropped), division)
-        names = corpus.SPLITS if split else corpus.SPLITS[:1]
+        report = account(raw, len(keys), dropped, division)
         if split:
             refuse_empty(division)
-        aside.seek(0)
-        deal(aside, division.of_row.tolist(), [folder / f"{name}.tsv" for name in names])
+        names = corpus.SPLITS if split else corpus.SPLITS[:1]
+        waiting.seek(0)
+        deal(waiting, division.of_row.data, [folder / f"{name}.tsv" for name in names])
     return report, {name: keys[np.flatnonzero(division.of_row == number)] for number, name in enumerate(names)}
+
+
+def keep(params: Prepare, source: Corpus, raw: Path, folder: Path, split: str) -> tuple[Report, corpus.Keys]:
+    """Write an official split as it stands, but for rows that lack a side.
+
+    Raises:
+        DataError: no row is left.
+    """
+    dropped: Counter[str] = Counter(dict.fromkeys(corpus.ONE_SIDED, 0))
+    with (folder / f"{split}.tsv").open("wb") as file:
+        keys = corpus.hash_keys(copied(cleaned(params, source, raw, corpus.ONE_SIDED, dropped), file))
+    if not len(keys):
+        raise DataError(f"{raw}: prepare.split.{split}: no row has both sides; name the right files and columns")
+    return {f"{split}_dropped.{name}": count for name, count in dropped.items()}, keys
+
+
+def cleaned(
+    params: Prepare, source: Corpus, raw: Path, filters: corpus.Filters, dropped: Counter[str]
+) -> Iterator[corpus.Row]:
+    """Yield the rows of a raw corpus that pass the filters, behind a progress bar on stderr."""
+    rows: Iterable[corpus.Row] = tqdm(corpus.read(source, raw), desc="prepare", unit=" rows", disable=None)
+    return corpus.clean(rows, params, filters, dropped)
 
 
 def copied(rows: Iterable[corpus.Row], file: IO[bytes]) -> Iterator[corpus.Row]:
@@ -69,7 +94,7 @@ def copied(rows: Iterable[corpus.Row], file: IO[bytes]) -> Iterator[corpus.Row]:
 
 
 def deal(lines: Iterable[bytes], numbers: Iterable[int], paths: list[Path]) -> None:
-    """Write each line to the path of its number; lines of number `LEFT_OUT` go nowhere."""
+    """Write each line to the path of its number, but those that are left out."""
     with ExitStack() as stack:
         files = [stack.enter_context(path.open("wb")) for path in paths]
         for line, number in zip(lines, numbers, strict=True):
@@ -78,60 +103,63 @@ def deal(lines: Iterable[bytes], numbers: Iterable[int], paths: list[Path]) -> N
 
 
 def account(raw: Path, passed: int, dropped: Counter[str], division: corpus.Division) -> Report:
-    """Return what became of each row: read = kept + dropped by one filter or another.
+    """Return what became of the rows: those read are those kept and those dropped by one filter or another.
 
     Raises:
         DataError: no row is left.
     """
-def cleaned(
-    params: Prepare, source: Corpus, raw: Path, filters: corpus.Filters, dropped: Counter[str], what: str
-) -> Iterator[corpus.Row]:
-    """Yield the rows of a raw corpus that pass the filters, behind a progress bar on stderr."""
-    rows: Iterable[corpus.Row] = tqdm(corpus.read(source, raw), desc=f"prepare: {what}", unit=" rows", disable=None)
-    return corpus.clean(rows, params, filters, dropped)
+    rows_read = passed + dropped.total()
+    dropped.update(division.dropped)
+    if not division.sizes.size:
+        reasons = ", ".join(f"{name} {count:,}" for name, count in dropped.items() if count)
+        raise DataError(
+            f"{raw}: none of {rows_read:,} rows is left ({reasons or 'empty files'}); mend prepare or the files"
+        )
+    return {
+        "rows_read": rows_read,
+        "rows_kept": int(division.sizes.sum()),
+        "components": len(division.sizes),
+        "largest_component": int(division.sizes.max()),
+        **{f"dropped.{name}": count for name, count in dropped.items()},
+    }
 
 
-def refuse_empty(counts: list[int], components: int, largest: int) -> None:
-    """Raise if one of our own splits got no row.
+def refuse_empty(division: corpus.Division) -> None:
+    """Raise if a split of our own got no row.
 
     Raises:
         DataError: says which, and what to do.
     """
-    for name, count in zip(corpus.SPLITS, counts, strict=True):
-        if not count:
+    for number, name in enumerate(corpus.SPLITS):
+        if not (division.of_row == number).any():
             raise DataError(
-                f"prepare.split: no row falls to {name}: {sum(counts):,} rows make {components:,} groups of sentences "
-                f"that share a side (the largest has {largest:,} rows), too few to split; bring a larger corpus, raise "
-                "max_rows, the shares of valid and test, or largest_component, or bring official splits"
+                f"prepare.split: no row for {name}: the corpus is too small: {division.sizes.sum():,} rows in "
+                f"{len(division.sizes):,} groups that share a sentence, the largest of {division.sizes.max():,} rows; "
+                "bring more rows or official splits, or raise max_rows, largest_component or the shares"
             )
 
 
-def describe(folder: Path) -> Report:
-    """Read the splits as they were written, and return their rows, distinct sources and leakage."""
-    keys = {name: corpus.hash_keys(_written(folder, name)) for name in corpus.SPLITS}
-    return {
-        **{f"{name}_rows": len(keys[name]) for name in corpus.SPLITS},
-        **{f"{name}_sources": len({row.source for row in _written(folder, name)}) for name in ("valid", "test")},
-        **{
-            f"{name}_leakage_percent": round(corpus.leakage(keys["train"], keys[name]), 4) for name in ("valid", "test")
-        },
-    }
+def describe(folder: Path, keys: KeysOf) -> Report:
+    """Return the rows of each split, and the distinct sources and the leakage of those that are held out."""
+    report: Report = {f"{name}_rows": len(keys[name]) for name in corpus.SPLITS}
+    for name in ("valid", "test"):
+        with (folder / f"{name}.tsv").open("rb") as file:
+            report[f"{name}_sources"] = len({line.partition(b"\t")[0] for line in file})
+        report[f"{name}_leakage_percent"] = round(corpus.leakage(keys["train"], keys[name]), 4)
+    return report
 
 
-def _written(folder: Path, name: str) -> Iterator[corpus.Row]:
-    columns = {"source_column": 0, "target_column": 1, "attribution_column": 2}
-    return corpus.read(Tsv.model_validate({"format": "tsv", "file": f"{name}.tsv", **columns}), folder)
-
-
-def refuse_leakage(report: Report) -> None:
-    """Raise if our own split gives away a held-out row.
+def refuse_leakage(keys: KeysOf) -> None:
+    """Raise if a split of our own gives a held-out row away: `unroll.corpus` would be at fault, not the data.
 
     Raises:
-        DataError: there is leakage; the fault is in `unroll.corpus`, not in the data.
+        DataError: says how much leaks.
     """
     for name in ("valid", "test"):
-        if report[f"{name}_leakage_percent"]:
-            raise DataError(f"{name}.tsv: {report[f'{name}_leakage_percent']} % of its rows have a side in train.tsv")
+        if leaked := corpus.leakage(keys["train"], keys[name]):
+            raise DataError(
+                f"prepare.split: {leaked:.2g} % of the rows of {name} have a side in train; please report this"
+            )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from unroll.params import Pipeline
 def run(params: Pipeline, folders: Folders) -> None:
     """Verify a model and its evaluation, mirror them into their run, register them, and say how it went."""
     digests = lineage.verify(folders.model, folders.evaluation)
-    tracked = tracking.record(params.evaluate, params.register_, folders)
+    tracked = tracking.record(params.evaluate.search, params.register_, folders)
     print(summary(tracking.register(params.evaluate.search, params.register_, folders, tracked)))
     artifacts.write_file(folders.reports / "register.json", artifacts.dump_json(digests))
 

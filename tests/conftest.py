@@ -16,7 +16,8 @@ def blank_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("store")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path / 'mlflow.db'}")
-        tracking._client(tracking.TIMEOUT).search_experiments()
+        with tracking._reaching() as client:
+            client.search_experiments()
     return path / "mlflow.db"
 
 

@@ -14,7 +14,7 @@ from unroll.errors import DataError
 from unroll.params import Recipe
 
 SHOWN = ("bleu", "chrf", "bleu_greedy")
-"""Scores that stand first, under short names; the others are grouped by the stage that measured them."""
+"""Scores that stand first, under short names; the other numbers are grouped below the curves."""
 SAMPLES = 8
 
 Row = dict[str, Any]
@@ -43,10 +43,10 @@ def curves(path: Path) -> dict[str, dict[int, float]]:
 
 
 def scores(reports: Path) -> dict[str, float]:
-    """Return the numbers of every stage's report: the main ones as they are, the others as `stage/name`."""
+    """Return the numbers of every stage's report: the main ones as they are, the others as `reports/stage.name`."""
     found = {(stage, name): value for stage, name, value in _entries(reports) if isinstance(value, (int, float))}
     return {
-        name if stage == "evaluate" and name in SHOWN else f"{stage}/{name}": float(value)
+        name if stage == "evaluate" and name in SHOWN else f"reports/{stage}.{name}": float(value)
         for (stage, name), value in found.items()
         if math.isfinite(value)
     }
@@ -91,27 +91,28 @@ def page(recipe: Recipe, beam: int, uri: str, found: Mapping[str, float], test: 
         test: from `rows`.
     """
     chosen = test[:: max(1, len(test) // SAMPLES)][:SAMPLES]
-    samples = [[_cell(row["source"]), _cell(row["hypothesis"]), _cell(row["references"][0])] for row in chosen]
-    shown = main_scores(found)
+    samples = [(row["source"], row["hypothesis"], row["references"][0]) for row in chosen]
     return "\n\n".join(
         [
-            f"### {title(recipe)}",
-            _table(list(shown), [[f"**{value:.2f}**" for value in shown.values()]]),
-            f"{len(test):,} test sentences, beam {beam} unless a score says greedy.",
-            "#### Samples",
-            _table(["source", "model", "reference"], samples),
+            f"### {headline(found)}",
+            f"{title(recipe)}, on {len(test):,} test sentences; beam {beam} unless a score says greedy.",
+            "#### Samples: source, model, reference",
+            "\n".join(
+                f"- {_plain(source)}\n  - **{_plain(said)}**\n  - {_plain(right)}" for source, said, right in samples
+            ),
             "#### Use",
             f"```\nunroll translate --model {uri}\n"
             f"mlflow models serve -m {uri} --env-manager local -h 127.0.0.1 -p 5001\n```",
-            "Among the artifacts: `lineage.txt` draws where the model comes from, `pictures` shows where it looks.",
+            "Among the artifacts: `lineage.txt` draws where the model comes from, `pictures` shows what it learnt.",
         ]
     )
 
 
-def _table(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    return "\n".join(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *body])
+def headline(found: Mapping[str, float]) -> str:
+    """Return the scores that stand first, in a line."""
+    return " · ".join(f"{name} **{value:.2f}**" for name, value in main_scores(found).items())
 
 
-def _cell(text: str) -> str:
-    # The text of a corpus stays text: no border of a table, no markup.
-    return re.sub(r"([\\|`*_<>\[\]#~])", r"\\\1", " ".join(text.split()))[:200]
+def _plain(text: str) -> str:
+    # The text of a corpus stays text: no markup.
+    return re.sub(r"([\\|`*_<>\[\]#~&])", r"\\\1", " ".join(text.split()))[:200] or "…"

@@ -43,9 +43,9 @@ class Row(NamedTuple):
     attribution: str
 
 
-# --- text ---------------------------------------------------------------------------------------------------------------
+# --- text -------------------------------------------------------------------------------------------------------------
 
-# Control characters but for whitespace; soft hyphen, zero-width spaces, marks of direction, byte-order marks; surrogates.
+# Control characters but for whitespace; soft hyphen, zero-width spaces, directions, byte-order marks, surrogates
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 )
@@ -85,7 +85,7 @@ def key(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).lower().translate(_WORDS).split()) or text
 
 
-# --- reading ------------------------------------------------------------------------------------------------------------
+# --- reading ----------------------------------------------------------------------------------------------------------
 
 
 def lines(path: Path) -> Iterator[str]:
@@ -97,7 +97,7 @@ def lines(path: Path) -> Iterator[str]:
     opened = gzip.open if path.suffix == ".gz" else open
     try:
         with opened(path, "rb") as file:
-            # Reading with a limit keeps a file without any line ends out of memory; 5 bytes for the BOM and the line end.
+            # The limit (and room for BOM and line end) keeps a file that has no line ends out of memory.
             for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 6), b""), start=1):
                 yield _decode(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, f"{path}:{number}")
     except FileNotFoundError:
@@ -169,7 +169,7 @@ def _read_aligned(corpus: Aligned, folder: Path) -> Iterator[Row]:
 _READERS: dict[str, Callable[[Any, Path], Iterator[Row]]] = {"tsv": _read_tsv, "aligned": _read_aligned}
 
 
-# --- filters ------------------------------------------------------------------------------------------------------------
+# --- filters ----------------------------------------------------------------------------------------------------------
 
 
 def _words(text: str) -> int:
@@ -222,7 +222,7 @@ def clean(rows: Iterable[Row], params: Prepare, filters: Filters, dropped: Count
             yield row
 
 
-# --- splitting ----------------------------------------------------------------------------------------------------------
+# --- splitting --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -268,7 +268,8 @@ class Components:
 
     def draw(self, purpose: str) -> npt.NDArray[np.float64]:
         """Return a number in [0, 1) for each component; draws for different purposes are independent."""
-        return np.array([_digest(f"{purpose}\t{name}") for name in self.smallest.tolist()], dtype=np.uint64) / 2.0**64
+        digests = (_digest(f"{purpose}\t{name}") for name in self.smallest.data)
+        return np.fromiter(digests, dtype=np.uint64, count=len(self.smallest)) / 2.0**64
 
 
 def components(keys: Keys) -> Components:
@@ -283,9 +284,9 @@ def components(keys: Keys) -> Components:
             parent[node] = node = parent[parent[node]]
         return node
 
-    for source, target in zip(memoryview(source_nodes), memoryview(target_nodes), strict=True):
+    for source, target in zip(source_nodes.data, target_nodes.data, strict=True):
         parent[root(source)] = root(target)
-    roots = np.fromiter(map(root, memoryview(source_nodes)), dtype=np.int64, count=len(keys))
+    roots = np.fromiter(map(root, source_nodes.data), dtype=np.int64, count=len(keys))
     _, of_row, sizes = np.unique(roots, return_inverse=True, return_counts=True)
     smallest = np.full(len(sizes), np.iinfo(np.uint64).max, dtype=np.uint64)
     np.minimum.at(smallest, of_row, np.minimum(keys.source, keys.target))
@@ -304,7 +305,7 @@ def sample(found: Components, max_rows: int | None) -> npt.NDArray[np.bool_]:
 
 
 def assign(found: Components, split: GroupedSplit) -> npt.NDArray[np.int8]:
-    """Return for each component the number of its split in `SPLITS`; those over `largest_component` rows stay in train."""
+    """Return the number in `SPLITS` for each component; one of more rows than `largest_component` stays in train."""
     drawn = found.draw("split")
     small = found.sizes <= split.largest_component
     sides = np.zeros(len(drawn), dtype=np.int8)

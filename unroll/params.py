@@ -130,6 +130,12 @@ class Tokenize(Section):
     vocab_size: Annotated[int, Field(ge=8, le=50_000)]
     lowercase: bool
 
+    @model_validator(mode="after")
+    def _holds_the_bytes(self) -> Tokenize:
+        if self.kind != "word" and self.vocab_size < 300:
+            raise ValueError(f"vocab_size must be at least 300 with kind '{self.kind}': the 256 bytes are among the pieces")
+        return self
+
 
 class Embed(Section):
     """Where the embeddings start from."""

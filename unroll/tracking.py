@@ -31,7 +31,7 @@ from pydantic import BaseModel
 
 from unroll import artifacts, card, lineage, metrics
 from unroll.errors import IntegrityError, ParamsError, ResourceError
-from unroll.params import Evaluate, Recipe, Register, Search, dump
+from unroll.params import Recipe, Register, Search, dump
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -46,8 +46,8 @@ FLUSH_SECONDS = 2.0
 MOST_METRICS, MOST_PARAMS = 1000, 100
 """What MLflow takes in one call."""
 REGISTRY_PAGE = (
-    f"The alias `{CHAMPION}` is the best version so far, `{CHALLENGER}` the latest. A version's tags hold the hashes of "
-    "all it was made from, its scores, and the verdict on it."
+    f"The alias `{CHAMPION}` is the best version so far, `{CHALLENGER}` the latest. A version's tags hold the hashes "
+    "of all it was made from, its scores, and the verdict on it."
 )
 REQUIREMENTS = ("mlflow", "numpy", "pandas", "pydantic", "pyyaml", "safetensors", "sentencepiece", "torch")
 
@@ -88,8 +88,8 @@ def store() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root() / 'mlflow.db'}"
 
 
-def _client(timeout: int) -> MlflowClient:
-    """Return a client of the store that is quiet, sends no telemetry and loads no pickle."""
+def _prepare(timeout: int) -> None:
+    """Set what mlflow reads from the environment, before it is imported: no telemetry, no pickle, no chatter."""
     os.environ |= {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
@@ -99,10 +99,13 @@ def _client(timeout: int) -> MlflowClient:
     }
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(timeout))
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    import mlflow
-
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _client() -> MlflowClient:
+    import mlflow
+
     mlflow.set_tracking_uri(store())
     return mlflow.MlflowClient()
 
@@ -110,13 +113,13 @@ def _client(timeout: int) -> MlflowClient:
 @contextmanager
 def _reaching() -> Iterator[MlflowClient]:
     """Yield a client; whatever the store refuses becomes one line."""
-    client = _client(TIMEOUT)
+    _prepare(TIMEOUT)
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        yield client
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+        yield _client()
+    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         mend = "check MLFLOW_TRACKING_URI and that the store is up"
         raise ResourceError(f"{_where()}: {_first_line(error)}; {mend}") from None
 
@@ -194,7 +197,8 @@ class LiveRun:
         self._points: list[Point] = []
         self._sent = time.monotonic()
         with self._forgiving():
-            client = _client(LIVE_TIMEOUT)
+            _prepare(LIVE_TIMEOUT)
+            client = _client()
             self._experiment = _experiment(client, pipeline)
             self._run = _open(client, self._experiment, recipe, fingerprint)
             self._client = client
@@ -281,7 +285,7 @@ def _origin() -> dict[str, str]:
 # From files to a run
 
 
-def record(evaluate: Evaluate, register: Register, folders: Folders) -> str:
+def record(search: Search, register: Register, folders: Folders) -> str:
     """Mirror the files of a trained and evaluated model into its run, and return the run's id.
 
     The run is made anew where it is missing, as after `dvc pull`; doing it twice changes nothing.
@@ -293,11 +297,11 @@ def record(evaluate: Evaluate, register: Register, folders: Folders) -> str:
     digests = lineage.verify(folders.model, folders.evaluation)
     recipe = lineage.read_recipe(folders.model)
     scores, curves = card.scores(folders.reports), card.curves(folders.reports / "curves.csv")
-    tags = card.remarks(folders.reports) | dict(flatten("evaluate", evaluate))
+    tags = card.remarks(folders.reports) | dict(flatten("search", search))
     tags |= {f"{name}.sha256": digest for name, digest in digests.items()}
     tags["code.sha256"] = lineage.code_sha256(folders.pipeline)
     uri = f"models:/{register.name}@{CHAMPION}"
-    tags["mlflow.note.content"] = card.page(recipe, evaluate.search.beam, uri, scores, card.rows(folders.evaluation))
+    tags["mlflow.note.content"] = card.page(recipe, search.beam, uri, scores, card.rows(folders.evaluation))
     with _reaching() as client:
         run = _run_of(client, _experiment(client, folders.pipeline), digests["model"], recipe)
         _log_params(client, run, recipe)
@@ -413,8 +417,7 @@ def _create_version(
     tags = {f"{key}.sha256": digest for key, digest in digests.items()}
     tags |= {"code.sha256": lineage.code_sha256(folders.pipeline), "pipeline": folders.pipeline}
     tags |= {key: f"{value:.2f}" for key, value in scores.items()}
-    told = ", ".join(f"{key} **{value:.2f}**" for key, value in scores.items())
-    description = f"{_run_name(lineage.read_recipe(folders.model), digests['model'])}\n\n{told}"
+    description = f"{_run_name(lineage.read_recipe(folders.model), digests['model'])}\n\n{card.headline(scores)}"
     return client.create_model_version(
         name, model.model_uri, model.source_run_id, tags, description=description, model_id=model.model_id
     )
@@ -473,6 +476,7 @@ def _judge(client: MlflowClient, params: Register, version: ModelVersion, rows: 
         tags["verdict.against"] = str(champion.version)
     for alias in [CHALLENGER, *[CHAMPION] * promoted]:
         client.set_registered_model_alias(version.name, alias, str(version.version))
+    client.update_model_version(version.name, str(version.version), f"{version.description}\n\n{tags['verdict']}")
     for tag in sorted(tags, reverse=True):  # `verdict` comes last: a version without one is judged again
         client.set_model_version_tag(version.name, str(version.version), tag, tags[tag])
     return tags["verdict"]

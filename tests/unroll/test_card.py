@@ -34,7 +34,7 @@ def test_a_cell_that_is_no_number_is_named(tmp_path: Path, row: str) -> None:
 def test_main_scores_have_short_names_and_others_their_stage(tmp_path: Path) -> None:
     write(tmp_path, evaluate_json='{"bleu": 43.7, "rows": 9, "signature": "13a"}', train_json='{"bleu": 40}')
     write(tmp_path, register_json='{"model": "3f2a"}')
-    assert card.scores(tmp_path) == {"bleu": 43.7, "evaluate/rows": 9.0, "train/bleu": 40.0}
+    assert card.scores(tmp_path) == {"bleu": 43.7, "reports/evaluate.rows": 9.0, "reports/train.bleu": 40.0}
     assert card.remarks(tmp_path) == {"evaluate.signature": "13a"}
     assert list(card.main_scores({"chrf": 1.0, "x": 2.0, "bleu": 3.0})) == ["bleu", "chrf"]
 
@@ -44,9 +44,9 @@ def test_rows_part_at_newlines_alone(tmp_path: Path) -> None:
     assert [row["source"] for row in card.rows(tmp_path)] == ["a\u2028b", "c\x85"]
 
 
-def test_a_page_shows_scores_and_samples_and_lets_no_text_break_its_tables() -> None:
+def test_a_page_shows_scores_and_samples_and_lets_no_text_be_markup() -> None:
     row = {"source": "a|b <img src=x>", "hypothesis": "*c*", "references": ["d\ne"]}
     page = card.page(recipe(), 5, "models:/translate@champion", {"bleu": 43.71}, [row])
-    assert "| bleu |\n| --- |\n| **43.71** |" in page
-    assert r"| a\|b \<img src=x\> | \*c\* | d e |" in page
+    assert page.startswith("### bleu **43.71**\n")
+    assert r"- a\|b \<img src=x\>" + "\n" + r"  - **\*c\***" + "\n  - d e\n" in page
     assert "--model models:/translate@champion" in page

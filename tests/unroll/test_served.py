@@ -15,7 +15,7 @@ from unroll.predictor import Predictor
 @pytest.fixture
 def folders(home: Path) -> Folders:
     folders = make_folders(home, answers(3))
-    run = tracking.record(settings().evaluate, settings().register_, folders)
+    run = tracking.record(settings().evaluate.search, settings().register_, folders)
     tracking.register(settings().evaluate.search, settings().register_, folders, run)
     return folders
 

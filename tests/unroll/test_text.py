@@ -97,7 +97,7 @@ def test_lower_case_if_asked_for(kind: str) -> None:
 
 def test_too_few_texts_for_the_pieces_is_one_clear_line() -> None:
     with pytest.raises(DataError, match="vocab_size"):
-        text.train(iter(["a"]), Tokenize(kind="bpe", joint=True, vocab_size=20, lowercase=False))
+        text.train(iter([]), Tokenize(kind="bpe", joint=True, vocab_size=300, lowercase=False))
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"family": "subword", "lowercase": false}', '{"family": "x"}', "[]"])

@@ -1,0 +1,53 @@
+"""The whole model: what is shared, what the sampled softmax sees, that padding does not matter."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from unroll.batches import Batch, make_batch
+from unroll.model import EncoderDecoder, build, parameters
+from unroll.params import Model
+
+V, D = 20, 6
+PAIRS = [([4, 5, 6], [7, 8]), ([9], [10, 11, 12, 13]), ([5, 4], [])]
+
+
+def make(joint: bool = True, **changes: object) -> EncoderDecoder:
+    torch.manual_seed(0)
+    values = {"cell": "lstm", "hidden": 8, "encoder_layers": 2, "decoder_layers": 1, "attention": "general",
+              "query": "after", "input_feeding": False, "reverse_source": False, "tied": True, "dropout": 0.0}  # fmt: skip
+    table = np.random.default_rng(0).normal(0, 0.5, (V, D)).astype(np.float32)
+    return build(Model.model_validate(values | changes), joint, {"source": table, "target": table[: V - 3]}).double()
+
+
+def batch_of(pairs: list[tuple[list[int], list[int]]]) -> Batch:
+    return make_batch([np.array(s) for s, _ in pairs], [np.array(t) for _, t in pairs], reverse=False)
+
+
+def test_a_joint_vocabulary_shares_one_embedding() -> None:
+    joint, apart = make(True), make(False)
+    assert joint.encoder.embedding is joint.decoder.embedding
+    assert apart.encoder.embedding is not apart.decoder.embedding
+    assert parameters(apart) - parameters(joint) == V * D
+
+
+def test_rows_learn_the_same_alone_and_beside_longer_ones() -> None:
+    model = make()
+    logits, labels = model(batch_of(PAIRS))
+    alone = [model(batch_of([pair])) for pair in PAIRS]
+    torch.testing.assert_close(logits, torch.cat([found for found, _ in alone]))
+    assert labels.tolist() == torch.cat([found for _, found in alone]).tolist()
+
+
+def test_the_sampled_softmax_is_the_exact_one_over_its_candidates() -> None:
+    model, candidates = make(), torch.tensor([0, 2, 3, 7, 8, 10, 11, 12, 13, 15])
+    batch = batch_of(PAIRS)
+    (exact, labels), (sampled, places) = model(batch), model(batch, candidates)
+    torch.testing.assert_close(sampled, exact[:, candidates])
+    assert candidates[places].tolist() == labels.tolist()
+
+
+def test_embeddings_start_from_what_was_given() -> None:
+    table = np.random.default_rng(0).normal(0, 0.5, (V, D)).astype(np.float32)
+    np.testing.assert_array_equal(make(False).encoder.embedding.weight.detach().float().numpy(), table)
