@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from pipelines import SHAPES
 from stages import Folders, main
 from unroll import artifacts, corpus
 from unroll.params import Pipeline, Recipe, dump
@@ -36,8 +37,9 @@ def run(params: Pipeline, folders: Folders) -> None:
 
     from unroll import checkpoints, model, plots, tracking
 
-    recipe = Recipe(shape=params.shape, prepare=params.prepare, tokenize=params.tokenize, embed=params.embed,
-                    model=params.model, train=params.train)
+    shape = SHAPES[params.shape]
+    recipe = Recipe(shape=params.shape, encoder=shape.ENCODER, head=shape.HEAD, prepare=params.prepare,
+                    tokenize=params.tokenize, embed=params.embed, model=params.model, train=params.train)
     inputs = {kind: artifacts.verify(getattr(folders, kind), kind) for kind in INPUTS}
     fingerprint = hashlib.sha256(artifacts.dump_json([inputs, dump(recipe)]).encode()).hexdigest()
     torch.set_num_threads(recipe.train.threads)
@@ -65,7 +67,7 @@ def first_model(recipe: Recipe, folders: Folders) -> EncoderDecoder:
     from unroll import embeddings, model
 
     vectors = {side: embeddings.load(folders.embedded, side) for side in ("source", "target")}
-    return model.build(recipe.model, recipe.tokenize.joint, vectors)
+    return model.build(recipe, vectors)
 
 
 def learning(network: EncoderDecoder, recipe: Recipe, folders: Folders) -> Iterator[Progress]:

@@ -15,7 +15,7 @@ from lightning_fabric import Fabric
 from unroll import artifacts, checkpoints, params, text, training
 from unroll.batches import Batches
 from unroll.model import EncoderDecoder, build
-from unroll.params import Pipeline, Recipe
+from unroll.params import Learning, Pipeline, Recipe
 from unroll.predictor import SEARCH, Predictor
 
 SECTION = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))["translate"]
@@ -37,7 +37,8 @@ def pipeline(**changes: Any) -> Pipeline:
 def recipe(settings: Pipeline) -> Recipe:
     """The part of a pipeline that a checkpoint remembers."""
     section = params.dump(settings)
-    return params.parse(Recipe, {name: section[name] for name in Recipe.model_fields}, "tiny")
+    parts = {"encoder": "sequence", "head": "decoder"}
+    return params.parse(Recipe, parts | {name: section[name] for name in Learning.model_fields}, "tiny")
 
 
 def tokenize(folder: Path, settings: Pipeline, pairs: Sequence[tuple[str, str]]) -> dict[str, text.Tokenizer]:
@@ -60,7 +61,7 @@ def train(folder: Path, settings: Pipeline, pairs: Sequence[tuple[str, str]]) ->
     torch.set_num_threads(settings.train.threads)
     random = np.random.default_rng(0)
     vectors = {s: random.normal(0, 0.5, (len(t), settings.embed.dimensions)) for s, t in tokenizers.items()}
-    model = build(settings.model, settings.tokenize.joint, vectors)
+    model = build(recipe(settings), vectors)
     predictor = Predictor(model, tokenizers, recipe(settings), SEARCH)
     splits = [
         Batches(text.open_ids(folder, split, "source"), text.open_ids(folder, split, "target"),
@@ -92,7 +93,7 @@ def checkpoint(folder: Path, settings: Pipeline | None = None) -> Path:
     torch.manual_seed(0)
     random = np.random.default_rng(0)
     vectors = {s: random.normal(0, 0.5, (len(t), settings.embed.dimensions)) for s, t in tokenizers.items()}
-    model = build(settings.model, settings.tokenize.joint, vectors)
+    model = build(recipe(settings), vectors)
     inputs["tokenized"] = artifacts.verify(folder / "tokenized", "tokenized")
     checkpoints.save(folder / "model", model, recipe(settings), folder / "tokenized", inputs)
     return folder / "model"

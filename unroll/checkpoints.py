@@ -60,7 +60,7 @@ def load(folder: Path) -> Checkpoint:
         raise IntegrityError(f"{folder}: not a checkpoint of this version: {error}") from None
     tokenizers = {side: text.load(folder, side) for side in SIDES}
     blank = {side: np.zeros((len(tokenizers[side]), recipe.embed.dimensions), np.float32) for side in SIDES}
-    model = build(recipe.model, recipe.tokenize.joint, blank)
+    model = build(recipe, blank)
     try:
         missing = model.load_state_dict(weights, strict=False)
     except RuntimeError as error:

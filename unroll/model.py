@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -10,21 +12,15 @@ from unroll.attention import Memory
 from unroll.batches import Batch
 from unroll.decoders import Decoder, DecoderState
 from unroll.encoders import SequenceEncoder
-from unroll.params import Model
+from unroll.params import Recipe
 
 
 class EncoderDecoder(nn.Module):
-    """n-to-m: a sequence encoder and a decoder that looks back at it (Sutskever 2014, Bahdanau 2015).
+    """An encoder, and a decoder that looks back at what it leaves behind (Sutskever 2014, Bahdanau 2015)."""
 
-    With a joint vocabulary both sides share one embedding.
-    """
-
-    def __init__(self, vectors_VD: dict[str, Tensor], joint: bool, params: Model) -> None:
+    def __init__(self, encoder: SequenceEncoder, decoder: Decoder) -> None:
         super().__init__()
-        embeddings = {side: nn.Embedding.from_pretrained(v.clone(), freeze=False) for side, v in vectors_VD.items()}
-        target = embeddings["target"]
-        self.encoder = SequenceEncoder(target if joint else embeddings["source"], params)
-        self.decoder = Decoder(target, params.hidden, params)
+        self.encoder, self.decoder = encoder, decoder
 
     def encode(self, source_BS: Tensor, lengths_B: Tensor) -> Memory:
         """Return the memory of a batch of sources."""
@@ -54,13 +50,23 @@ class EncoderDecoder(nn.Module):
         return logits_NC, torch.searchsorted(candidates_C, labels_N)
 
 
-def build(params: Model, joint: bool, vectors: dict[str, np.ndarray]) -> EncoderDecoder:
+ENCODERS: dict[str, type[SequenceEncoder]] = {"sequence": SequenceEncoder}
+HEADS: dict[str, type[Decoder]] = {"decoder": Decoder}
+
+
+def build(recipe: Recipe, vectors: Mapping[str, np.ndarray]) -> EncoderDecoder:
     """Return a model whose embeddings start from `vectors`, V x D for `source` and `target`.
 
-    Every other weight is drawn from torch's global generator: seed it first.
+    With a joint vocabulary both sides share one embedding, the target's. Every other weight is drawn from torch's
+    global generator: seed it first.
     """
-    tensors = {side: torch.from_numpy(np.asarray(table, np.float32)) for side, table in vectors.items()}
-    return EncoderDecoder(tensors, joint, params)
+    embeddings = {
+        side: nn.Embedding.from_pretrained(torch.tensor(table, dtype=torch.float32), freeze=False)
+        for side, table in vectors.items()
+    }
+    source = embeddings["target" if recipe.tokenize.joint else "source"]
+    encoder = ENCODERS[recipe.encoder](source, recipe.model)
+    return EncoderDecoder(encoder, HEADS[recipe.head](embeddings["target"], recipe.model.hidden, recipe.model))
 
 
 def parameters(model: nn.Module) -> int:

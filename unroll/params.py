@@ -242,8 +242,8 @@ class Register(Section):
     seed: int
 
 
-class Recipe(Section):
-    """What a trained model is made by: the part of a pipeline that its checkpoint remembers."""
+class Learning(Section):
+    """The part of a pipeline that shapes its model."""
 
     shape: Literal["n_to_m"]
     prepare: Prepare
@@ -253,7 +253,7 @@ class Recipe(Section):
     train: Train
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> Recipe:
+    def _parts_fit(self) -> Learning:
         if self.train.sampled_softmax >= self.tokenize.vocab_size:
             raise ValueError("train.sampled_softmax must be smaller than tokenize.vocab_size")
         if self.train.warmup >= self.train.updates:
@@ -261,7 +261,14 @@ class Recipe(Section):
         return self
 
 
-class Pipeline(Recipe):
+class Recipe(Learning):
+    """What a checkpoint remembers: all that its model was made by, with the parts of its shape."""
+
+    encoder: Literal["sequence"]
+    head: Literal["decoder"]
+
+
+class Pipeline(Learning):
     """One row of the grid: everything between raw files and a registered model."""
 
     fetch: Source

@@ -587,6 +587,8 @@ def ui(port: int) -> None:
         client.search_experiments(max_results=1)  # lays the store out before the server looks for it
     settings = {
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_ENABLE_AI_GATEWAY": "false",
+        "MLFLOW_ENABLE_ASSISTANT_SANDBOX": "true",  # its assistant runs no commands on this machine
         "MLFLOW_BACKEND_STORE_URI": store(),
         "MLFLOW_ARTIFACTS_DESTINATION": (root() / "mlartifacts").as_uri(),
     }

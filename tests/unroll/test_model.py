@@ -5,20 +5,19 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from tests import tiny
 from unroll.batches import Batch, make_batch
 from unroll.model import EncoderDecoder, build, parameters
-from unroll.params import Model
 
 V, D = 20, 6
+TABLE = np.random.default_rng(0).normal(0, 0.5, (V, D)).astype(np.float32)
 PAIRS = [([4, 5, 6], [7, 8]), ([9], [10, 11, 12, 13]), ([5, 4], [])]
 
 
-def make(joint: bool = True, **changes: object) -> EncoderDecoder:
+def make(joint: bool = True) -> EncoderDecoder:
     torch.manual_seed(0)
-    values = {"cell": "lstm", "hidden": 8, "encoder_layers": 2, "decoder_layers": 1, "attention": "general",
-              "query": "after", "input_feeding": False, "reverse_source": False, "tied": True, "dropout": 0.0}  # fmt: skip
-    table = np.random.default_rng(0).normal(0, 0.5, (V, D)).astype(np.float32)
-    return build(Model.model_validate(values | changes), joint, {"source": table, "target": table[: V - 3]}).double()
+    recipe = tiny.recipe(tiny.pipeline(tokenize__joint=joint, model__hidden=8, model__encoder_layers=2, embed__dimensions=D))
+    return build(recipe, {"source": TABLE, "target": TABLE[: V - 3]}).double()
 
 
 def batch_of(pairs: list[tuple[list[int], list[int]]]) -> Batch:
@@ -49,5 +48,4 @@ def test_the_sampled_softmax_is_the_exact_one_over_its_candidates() -> None:
 
 
 def test_embeddings_start_from_what_was_given() -> None:
-    table = np.random.default_rng(0).normal(0, 0.5, (V, D)).astype(np.float32)
-    np.testing.assert_array_equal(make(False).encoder.embedding.weight.detach().float().numpy(), table)
+    np.testing.assert_array_equal(make(False).encoder.embedding.weight.detach().float().numpy(), TABLE)
