@@ -158,7 +158,7 @@ def refuse_leakage(keys: KeysOf) -> None:
     for name in ("valid", "test"):
         if leaked := corpus.leakage(keys["train"], keys[name]):
             raise DataError(
-                f"prepare.split: {leaked:.2g} % of the rows of {name} have a side in train; please report this"
+                f"prepare.split: {leaked:.4g} % of the rows of {name} have a side in train; please report this"
             )
 
 

@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 
 from stages import Folders, main
-from unroll import artifacts, text
+from unroll import artifacts, corpus, text
 from unroll.params import Pipeline
 
 SIDES = ("source", "target")
@@ -41,9 +41,7 @@ def run(params: Pipeline, folders: Folders) -> None:
 
 def column(path: Path, index: int) -> Iterator[str]:
     """Yield one column of a prepared file."""
-    with path.open(encoding="utf-8", newline="\n") as file:
-        for line in file:
-            yield line.rstrip("\n").split("\t")[index]
+    return (row[index] for row in corpus.prepared(path))
 
 
 def describe(folder: Path, side: str, tokenizer: text.Tokenizer, train: Path, index: int) -> dict[str, float]:

@@ -4,7 +4,7 @@
          data/<pipeline>/embedded/            what the embeddings start from
          data/<pipeline>/prepared/valid.tsv   what the validation score is measured on
     out  data/<pipeline>/model/               the checkpoint
-         reports/<pipeline>/train.json, curves.csv, curves.png
+         reports/<pipeline>/train.json, curves.csv
          a run in MLflow, which follows the curves as they grow
 """
 
@@ -35,7 +35,7 @@ def run(params: Pipeline, folders: Folders) -> None:
     """Train the model of a pipeline; write its checkpoint, its curves and its best validation score."""
     import torch
 
-    from unroll import checkpoints, model, plots, tracking
+    from unroll import checkpoints, model, tracking
 
     shape = SHAPES[params.shape]
     recipe = Recipe(shape=params.shape, encoder=shape.ENCODER, head=shape.HEAD, prepare=params.prepare,
@@ -59,7 +59,6 @@ def run(params: Pipeline, folders: Folders) -> None:
               **{f"best_{name}": best[name] for name in ("update", "valid_bleu", "valid_loss")}}
     artifacts.write_file(folders.reports / "train.json", artifacts.dump_json(report))
     artifacts.write_file(folders.reports / "curves.csv", table(points))
-    plots.curves(folders.reports / "curves.csv", folders.reports / "curves.png")
 
 
 def first_model(recipe: Recipe, folders: Folders) -> EncoderDecoder:

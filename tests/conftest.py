@@ -3,9 +3,34 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+
+from unroll.params import Pipeline, parse
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def make_params() -> Callable[..., Pipeline]:
+    """A function that gives a section of params.yaml with changes: `make_params(**{"prepare.max_rows": 9})`."""
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+
+    def make(pipeline: str = "translate", **changes: Any) -> Pipeline:
+        section = yaml.safe_load(text)[pipeline]
+        for name, value in changes.items():
+            *sections, last = name.split(".")
+            owner = section
+            for key in sections:
+                owner = owner[key]
+            owner[last] = value
+        return parse(Pipeline, section, where=f"params.yaml: {pipeline}")
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pipelines import SHAPES
 from stages import Folders
 from unroll import artifacts, params
 
@@ -34,7 +35,9 @@ def settings() -> params.Pipeline:
 def recipe() -> params.Recipe:
     """Return what the small model is made by."""
     document = params.dump(settings())
-    return params.parse(params.Recipe, {name: document[name] for name in params.Recipe.model_fields}, "test")
+    shared = {name: document[name] for name in params.Learning.model_fields}
+    shape = SHAPES[document["shape"]]
+    return params.parse(params.Recipe, shared | {"encoder": shape.ENCODER, "head": shape.HEAD}, "test")
 
 
 def make_folders(root: Path, hypotheses: Sequence[str], seed: int = 1, corpus: str = "spa") -> Folders:
@@ -73,7 +76,7 @@ def _train(folders: Folders, inputs: dict[str, Any], seed: int) -> None:
 
     torch.manual_seed(seed)
     vectors = np.random.default_rng(seed).normal(size=(len(text.load(folders.tokenized, "source")), 4))
-    network = model.build(recipe().model, True, dict.fromkeys(("source", "target"), vectors.astype(np.float32)))
+    network = model.build(recipe(), dict.fromkeys(("source", "target"), vectors.astype(np.float32)))
     checkpoints.save(folders.model, network, recipe(), folders.tokenized, inputs)
     artifacts.write_file(folders.reports / "train.json", artifacts.dump_json({"updates": 4, "best_valid_bleu": 9.5}))
     rows = ["update,train_loss,valid_bleu", "2,3.5,", "4,2.25,9.5"]

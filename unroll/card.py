@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from unroll.errors import DataError
-from unroll.params import Recipe
+from unroll.params import Learning
 
 SHOWN = ("bleu", "chrf", "bleu_greedy")
-"""Scores that stand first, under short names; the other numbers are grouped below the curves."""
+"""Scores that stand first, under short names."""
+MEASURED = ("train", "evaluate")
+"""Stages whose reports are metrics of the model. What the others report is settled before it learns: parameters."""
 SAMPLES = 8
 
 Row = dict[str, Any]
@@ -43,18 +45,23 @@ def curves(path: Path) -> dict[str, dict[int, float]]:
 
 
 def scores(reports: Path) -> dict[str, float]:
-    """Return the numbers of every stage's report: the main ones as they are, the others as `reports/stage.name`."""
-    found = {(stage, name): value for stage, name, value in _entries(reports) if isinstance(value, (int, float))}
+    """Return the numbers of the stages that measure a model: the main ones as they are, the others as `stage.name`."""
     return {
-        name if stage == "evaluate" and name in SHOWN else f"reports/{stage}.{name}": float(value)
-        for (stage, name), value in found.items()
-        if math.isfinite(value)
+        name if stage == "evaluate" and name in SHOWN else f"{stage}.{name}": float(value)
+        for stage, name, value in _entries(reports)
+        if stage in MEASURED and isinstance(value, (int, float)) and math.isfinite(value)
     }
 
 
+def facts(reports: Path) -> dict[str, str]:
+    """Return what the other stages found on the way to a model, as `stage.name`: rows, vocabularies and so on."""
+    return {f"{stage}.{name}": str(value) for stage, name, value in _entries(reports) if stage not in MEASURED}
+
+
 def remarks(reports: Path) -> dict[str, str]:
-    """Return the texts that stand among the numbers of the reports, such as the signature of a score."""
-    return {f"{stage}.{name}": value for stage, name, value in _entries(reports) if isinstance(value, str)}
+    """Return the texts that stand among the scores, such as their signature."""
+    entries = _entries(reports)
+    return {f"{stage}.{name}": value for stage, name, value in entries if stage in MEASURED and isinstance(value, str)}
 
 
 def _entries(reports: Path) -> list[tuple[str, str, Any]]:
@@ -74,13 +81,13 @@ def rows(evaluation: Path) -> list[Row]:
     return [json.loads(line) for line in text.split("\n") if line]
 
 
-def title(recipe: Recipe) -> str:
+def title(recipe: Learning) -> str:
     """Return a short name for a model, of the parameters that tell models apart at a glance."""
     model, tokens = recipe.model, recipe.tokenize
     return f"{model.cell} {model.hidden} · {model.attention} · {tokens.kind} {tokens.vocab_size}"
 
 
-def page(recipe: Recipe, beam: int, uri: str, found: Mapping[str, float], test: Sequence[Row]) -> str:
+def page(recipe: Learning, beam: int, uri: str, found: Mapping[str, float], test: Sequence[Row]) -> str:
     """Return a run's page: its scores, samples of what the model says, and how to use it.
 
     Args:

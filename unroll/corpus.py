@@ -1,7 +1,7 @@
 """Reading, cleaning and leak-free splitting of raw rows.
 
-Rows stream: a corpus is never held. What stays in memory is 24 bytes a row: hashes of 8 bytes for the pair and for the
-key of each side, from which duplicates, connected components and the split follow.
+Rows stream: a corpus is never held. What stays in memory is three hashes of 8 bytes for each row, of the pair and of
+the key of each side; duplicates, connected components and the split follow from them, at a peak of 170 bytes a row.
 """
 
 from __future__ import annotations
@@ -328,7 +328,7 @@ class Division:
 
 def divide(keys: Keys, max_rows: int | None, split: GroupedSplit | None) -> Division:
     """Drop duplicates, cut down to `max_rows`, and split without leakage; without a `split` all goes to train."""
-    first = np.sort(np.unique(keys.pair, return_index=True)[1])
+    _, first = np.unique(keys.pair, return_index=True)
     found = components(keys[first])
     kept = sample(found, max_rows)
     sides = assign(found, split) if split else np.zeros(len(kept), dtype=np.int8)
@@ -343,3 +343,38 @@ def leakage(train: Keys, held_out: Keys) -> float:
     if not len(held_out):
         return 0.0
     return 100 * float(np.mean(np.isin(held_out.source, train.source) | np.isin(held_out.target, train.target)))
+
+
+# --- prepared files ---------------------------------------------------------------------------------------------------
+
+
+def prepared(path: Path) -> Iterator[Row]:
+    """Yield the rows of a file that the prepare stage wrote."""
+    with path.open(encoding="utf-8", newline="\n") as file:
+        for line in file:
+            yield Row(*line.rstrip("\n").split("\t"))
+
+
+def references(path: Path) -> dict[str, list[str]]:
+    """Return {source: its targets} for a prepared file, each distinct source once, in the order of the file."""
+    found: dict[str, list[str]] = {}
+    for row in prepared(path):
+        found.setdefault(row.source, []).append(row.target)
+    return found
+
+
+def far_from(train: Iterable[str], sources: Iterable[str]) -> set[str]:
+    """Return the sources that no train source equals but for one word, by their keys.
+
+    Two texts of n words that differ in the word at one place are alike once that word is masked in both.
+    """
+    masked = {source: {_digest(mask) for mask in _masks(source)} for source in sources}
+    wanted = set[int]().union(*masked.values()) if masked else set()
+    near = {mask for text in train for mask in map(_digest, _masks(text)) if mask in wanted}
+    return {source for source, masks in masked.items() if masks.isdisjoint(near)}
+
+
+def _masks(text: str) -> Iterator[str]:
+    words = key(text).split()
+    for place in range(len(words)):
+        yield " ".join([*words[:place], "\t", *words[place + 1 :]])

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import yaml
@@ -88,7 +89,9 @@ def describe(folder: Path) -> str:
     settings = params.dump(read_recipe(folder))
     sizes = "\n".join(f"    {name:24} {(folder / name).stat().st_size:>12,} bytes" for name in manifest["files"])
     sections = ("tokenize", "embed", "model", "train")
-    drawn = "\n".join(f"    {name:10} {_line(settings[name])}" for name in sections)
+    drawn = "\n".join(
+        fill(f"    {name:10} {_line(settings[name])}", 100, subsequent_indent=15 * " ") for name in sections
+    )
     return f"{tree(manifest)}\n\nfiles\n{sizes}\n\n{settings['shape']}\n{drawn}\n"
 
 

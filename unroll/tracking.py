@@ -31,7 +31,7 @@ from pydantic import BaseModel
 
 from unroll import artifacts, card, lineage, metrics
 from unroll.errors import IntegrityError, ParamsError, ResourceError
-from unroll.params import Recipe, Register, Search, dump
+from unroll.params import Learning, Register, Search, dump
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -163,14 +163,17 @@ def _log_tags(client: MlflowClient, run: str, tags: Mapping[str, str]) -> None:
     client.log_batch(run, tags=[RunTag(name, value) for name, value in tags.items()])
 
 
-def _log_params(client: MlflowClient, run: Run, recipe: Recipe) -> None:
-    """Log what made the model, where it is not there yet."""
+def _log_params(client: MlflowClient, run: Run, values: Mapping[str, str]) -> None:
+    """Log the parameters that are not there yet; MLflow lets none be changed."""
     from mlflow.entities import Param
 
-    flat = [pair for name in Recipe.model_fields for pair in flatten(name, getattr(recipe, name))]
-    missing = [Param(name, value) for name, value in flat if name not in run.data.params]
+    missing = [Param(name, value) for name, value in values.items() if name not in run.data.params]
     for first in range(0, len(missing), MOST_PARAMS):
         client.log_batch(run.info.run_id, params=missing[first : first + MOST_PARAMS])
+
+
+def _params(recipe: Learning) -> dict[str, str]:
+    return dict(pair for name in Learning.model_fields for pair in flatten(name, getattr(recipe, name)))
 
 
 def flatten(name: str, value: Any) -> Iterator[tuple[str, str]]:
@@ -190,7 +193,7 @@ def flatten(name: str, value: Any) -> Iterator[tuple[str, str]]:
 class LiveRun:
     """The run of a model that is learning. If the store fails it says so once, and training goes on without it."""
 
-    def __init__(self, pipeline: str, recipe: Recipe, fingerprint: str) -> None:
+    def __init__(self, pipeline: str, recipe: Learning, fingerprint: str) -> None:
         self.recipe, self.lost = recipe, False
         self._client: MlflowClient | None = None
         self._experiment = self._run = self._model = ""
@@ -246,7 +249,7 @@ class LiveRun:
 
 
 @contextmanager
-def live(pipeline: str, recipe: Recipe, fingerprint: str) -> Iterator[LiveRun]:
+def live(pipeline: str, recipe: Learning, fingerprint: str) -> Iterator[LiveRun]:
     """Open the run of a model that is about to learn, or go on with the one that was cut off.
 
     Args:
@@ -261,17 +264,17 @@ def live(pipeline: str, recipe: Recipe, fingerprint: str) -> Iterator[LiveRun]:
     run.close("FINISHED")
 
 
-def _open(client: MlflowClient, experiment: str, recipe: Recipe, fingerprint: str) -> str:
+def _open(client: MlflowClient, experiment: str, recipe: Learning, fingerprint: str) -> str:
     cut_off = [run for run in _find(client, experiment, "fingerprint", fingerprint) if run.info.status != "FINISHED"]
     if cut_off:
         client.update_run(cut_off[0].info.run_id, status="RUNNING")
         return cut_off[0].info.run_id
     run = client.create_run(experiment, tags={"fingerprint": fingerprint} | _origin(), run_name=_run_name(recipe))
-    _log_params(client, run, recipe)
+    _log_params(client, run, _params(recipe))
     return run.info.run_id
 
 
-def _run_name(recipe: Recipe, model_sha256: str = "") -> str:
+def _run_name(recipe: Learning, model_sha256: str = "") -> str:
     parts = [os.environ.get("DVC_EXP_NAME"), card.title(recipe), model_sha256[:8]]
     return " · ".join(part for part in parts if part)
 
@@ -304,7 +307,7 @@ def record(search: Search, register: Register, folders: Folders) -> str:
     tags["mlflow.note.content"] = card.page(recipe, search.beam, uri, scores, card.rows(folders.evaluation))
     with _reaching() as client:
         run = _run_of(client, _experiment(client, folders.pipeline), digests["model"], recipe)
-        _log_params(client, run, recipe)
+        _log_params(client, run, card.facts(folders.reports) | _params(recipe))
         _log_missing(client, run, scores, curves)
         _log_tags(client, run.info.run_id, tags)
         _log_files(client, run.info.run_id, folders, digests)
@@ -313,7 +316,7 @@ def record(search: Search, register: Register, folders: Folders) -> str:
         return run.info.run_id
 
 
-def _run_of(client: MlflowClient, experiment: str, model_sha256: str, recipe: Recipe) -> Run:
+def _run_of(client: MlflowClient, experiment: str, model_sha256: str, recipe: Learning) -> Run:
     found = _find(client, experiment, "model.sha256", model_sha256)
     if found:
         return found[0]
@@ -554,17 +557,16 @@ def _locate(client: MlflowClient, version: ModelVersion) -> Path:
     """Return a version's checkpoint folder: where it lies, or in the cache, filled from the server if need be."""
     import mlflow
 
-    uri = str(version.source)  # models:/m-…, the id under which the model was logged
-    model_id = uri.removeprefix("models:/")
-    source = urlsplit(client.get_logged_model(model_id).artifact_location)
-    if source.scheme in ("", "file"):
-        return Path(unquote(source.path)) / "artifacts" / "model"
+    model_id = str(version.source).removeprefix("models:/")
+    uri = f"{client.get_logged_model(model_id).artifact_location}/artifacts"
+    if urlsplit(uri).scheme in ("", "file"):
+        return Path(unquote(urlsplit(uri).path)) / "model"
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unroll"
     folder = home / model_id
     if not folder.exists():
         home.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=home) as aside:
-            found = mlflow.artifacts.download_artifacts(artifact_uri=f"{uri}/artifacts", dst_path=aside)
+            found = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=aside)
             os.replace(found, folder)
     return folder / "model"
 

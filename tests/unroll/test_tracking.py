@@ -172,7 +172,7 @@ def test_a_run_is_made_anew_from_files_and_made_once(home: Path) -> None:
     found = client().get_run(run)
     assert found.info.status == "FINISHED"
     assert found.data.metrics["bleu"] == 50.0
-    assert found.data.metrics["reports/train.best_valid_bleu"] == 9.5
+    assert found.data.metrics["train.best_valid_bleu"] == 9.5
     assert found.data.params["tokenize.kind"] == "char"
     assert found.data.tags["evaluate.signature"] == "nrefs:var|case:mixed"
     assert found.data.tags["search.beam"] == str(settings().evaluate.search.beam)
@@ -307,6 +307,33 @@ def test_names_resolve_to_checkpoint_folders(home: Path) -> None:
         assert artifacts.verify(found, "model") == artifacts.verify(folders.model, "model")
         assert (found.parent / "search.json").is_file()
         assert found.is_relative_to(home / "mlartifacts")
+
+
+@pytest.mark.usefixtures("unloaded")
+def test_a_version_on_a_server_is_fetched_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import mlflow
+
+    register(make_folders(home, answers(3)))
+    local = tracking.resolve("models:/translate/1")
+    fetched: list[str] = []
+
+    def fetch(artifact_uri: str, dst_path: str) -> str:
+        fetched.append(artifact_uri)
+        return str(shutil.copytree(local.parent, Path(dst_path) / "artifacts"))
+
+    logged = mlflow.MlflowClient.get_logged_model
+    monkeypatch.setattr(mlflow.MlflowClient, "get_logged_model", lambda *args: moved(logged(*args)))
+    monkeypatch.setattr(mlflow.artifacts, "download_artifacts", fetch)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+    found = {tracking.resolve("models:/translate/1") for _ in range(2)}
+    assert [artifacts.verify(folder, "model") for folder in found] == [artifacts.verify(local, "model")]
+    assert found.pop().is_relative_to(home / "cache")
+    assert fetched == ["mlflow-artifacts:/1/models/m/artifacts/artifacts"]
+
+
+def moved(model: Any) -> Any:
+    model._artifact_location = "mlflow-artifacts:/1/models/m/artifacts"
+    return model
 
 
 @pytest.mark.parametrize("name", ["models:/absent@champion", "models:/absent/3", "models:/absent", "models:x"])

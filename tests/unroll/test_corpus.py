@@ -1,0 +1,368 @@
+from __future__ import annotations
+
+import gzip
+import sys
+import time
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from unroll import corpus
+from unroll.corpus import Row
+from unroll.errors import DataError
+from unroll.params import Aligned, GroupedSplit, Pipeline, Prepare, Tsv
+
+TSV = Tsv(format="tsv", file="rows.tsv", source_column=0, target_column=1, attribution_column=None)
+ALIGNED = Aligned(format="aligned", source_file="rows.en", target_file="rows.es")
+SPLIT = GroupedSplit(kind="grouped", valid=0.2, test=0.3, largest_component=8)
+
+
+@pytest.fixture(scope="session")
+def prepare(make_params: Callable[..., Pipeline]) -> Prepare:
+    return make_params().prepare
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Callable[..., list[Row]]:
+    def read(content: bytes, kind: Tsv = TSV) -> list[Row]:
+        (tmp_path / kind.file).write_bytes(content)
+        return list(corpus.read(kind, tmp_path))
+
+    return read
+
+
+def rows_of(edges: list[tuple[int, int]]) -> list[Row]:
+    return [Row(f"source {s}", f"target {t}", "") for s, t in edges]
+
+
+# --- text -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("  a\t b\u00a0\u2028c\r ", "a b c"),
+        ("a\x00b\ufeff\u200bc", "abc"),
+        ("\u2581a", "_a"),
+        ("e\u0301", "é"),
+        ("e\u200b\u0301", "é"),  # what is invisible does not keep an accent from its letter
+        ("a \x00 b", "a b"),
+        ('"Hi', '"Hi'),
+        ("\ud800x", "x"),
+        ("क\u094dय", "क\u094dय"),
+    ],
+)
+def test_normal_form(text: str, normal: str) -> None:
+    assert corpus.normalize(text, "NFC") == normal
+
+
+def test_nfkc_folds_what_nfc_keeps() -> None:
+    assert corpus.normalize("\ufb01 \uff11", "NFC") == "\ufb01 \uff11"
+    assert corpus.normalize("\ufb01 \uff11", "NFKC") == "fi 1"
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFKC"])
+def test_normalizing_any_character_twice_changes_nothing_and_fits_a_line_of_a_tsv(form: str) -> None:
+    everything = [chr(code) for code in range(sys.maxunicode + 1)]
+    for start in range(0, len(everything), 97):
+        text = corpus.normalize("".join(everything[start : start + 97]), form)  # type: ignore[arg-type]
+        assert corpus.normalize(text, form) == text  # type: ignore[arg-type]
+        assert not any(unicodedata.category(character) in {"Cc", "Cs"} for character in text)
+        text.encode()
+
+
+@given(st.text(st.characters(codec=None), max_size=30), st.sampled_from(["NFC", "NFKC"]))
+def test_normalizing_twice_changes_nothing(text: str, form: str) -> None:
+    once = corpus.normalize(text, form)  # type: ignore[arg-type]
+    assert corpus.normalize(once, form) == once  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Hello, world!", "hello world", True),
+        ("It's 5.", "it s  5", True),
+        ("\uff21\uff22\uff23", "abc", True),
+        ("é", "e", False),
+        ("कि", "की", False),
+        ("?!", "...", False),
+        ("ab c", "a bc", False),
+    ],
+)
+def test_keys_join_what_gives_each_other_away(one: str, other: str, same: bool) -> None:
+    assert (corpus.key(one) == corpus.key(other)) == same
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def test_only_newlines_end_lines_and_only_tabs_part_columns(read: Callable[..., list[Row]]) -> None:
+    content = 'a\u2028b\u0085c\tx, "y"\r\n"d\te"\n"f\tg\r\r\n'.encode()
+    assert [row[:2] for row in read(content)] == [("a\u2028b\u0085c", 'x, "y"'), ('"d', 'e"'), ('"f', "g\r")]
+
+
+def test_a_lone_quote_is_a_character(read: Callable[..., list[Row]]) -> None:
+    assert [row.source for row in read(b'"One.\t1\nTwo."\t2\n"\t3\n')] == ['"One.', 'Two."', '"']
+
+
+def test_a_bom_is_dropped_at_the_start_of_a_file_alone(read: Callable[..., list[Row]]) -> None:
+    assert [row.source for row in read(b"\xef\xbb\xbfa\tb\n\xef\xbb\xbfc\td")] == ["a", "\ufeffc"]
+
+
+def test_gz_reads_like_plain(tmp_path: Path) -> None:
+    content = "año\t1\n\nfin\t2".encode()
+    (tmp_path / "plain").write_bytes(content)
+    (tmp_path / "packed.gz").write_bytes(gzip.compress(content))
+    assert (
+        list(corpus.lines(tmp_path / "packed.gz")) == list(corpus.lines(tmp_path / "plain")) == ["año\t1", "", "fin\t2"]
+    )
+
+
+def test_columns_are_chosen_by_number(read: Callable[..., list[Row]]) -> None:
+    kind = Tsv(format="tsv", file="rows.tsv", source_column=2, target_column=0, attribution_column=3)
+    assert read(b"a\tb\tc\td\te\nf\tg\th\n", kind) == [Row("c", "a", "d"), Row("h", "f", "")]
+
+
+def test_one_sided_rows_are_rows_with_an_empty_side(read: Callable[..., list[Row]]) -> None:
+    pairs = [("a", ""), ("b", ""), ("", "c"), ("", ""), ("d", "e")]
+    assert read(b"a\nb\t\n\tc\n\nd\te\n") == [Row(*pair, "") for pair in pairs]
+
+
+@pytest.mark.parametrize(("column", "name"), [(2, "target_column"), (7, "target_column")])
+def test_a_column_that_no_row_has_is_named(read: Callable[..., list[Row]], column: int, name: str) -> None:
+    kind = TSV.model_copy(update={name: column})
+    with pytest.raises(DataError, match=rf"rows\.tsv: no row has column {column}, the widest has 2 .* mend {name}"):
+        read(b"a\tb\nc\n", kind)
+
+
+def test_a_missing_attribution_column_is_named_too(read: Callable[..., list[Row]]) -> None:
+    with pytest.raises(DataError, match="mend attribution_column"):
+        read(b"a\tb\n", TSV.model_copy(update={"attribution_column": 2}))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a\tb\nse\u00f1or\tc".encode("latin-1"), r"rows\.tsv:2: byte 3 \(0xf1\) .*Latin-1.*iconv -f LATIN1 -t UTF-8"),
+        ("a\tb\n".encode("utf-16"), r"rows\.tsv:1: a NUL byte.*iconv -f UTF-16"),
+        (b"a\tb\nc\0d\te\n", r"rows\.tsv:2: a NUL byte"),
+        (b"a\tb\n" + b"x" * (2**20 + 1), r"rows\.tsv:2: longer than 1,048,576 bytes"),
+    ],
+)
+def test_what_is_not_text_is_named_by_file_and_line(
+    read: Callable[..., list[Row]], content: bytes, message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        read(content)
+
+
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
+def test_the_longest_line_is_still_read(read: Callable[..., list[Row]], start: bytes, ending: bytes) -> None:
+    rows = read(start + b"x" * corpus.LONGEST_LINE + ending + b"a\tb")
+    assert rows == [Row("x" * corpus.LONGEST_LINE, "", ""), Row("a", "b", "")]
+
+
+def test_a_missing_or_damaged_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none\.tsv: no such file"):
+        list(corpus.lines(tmp_path / "none.tsv"))
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(b"a\tb\n" * 1000)[:-20])
+    (tmp_path / "plain.gz").write_bytes(b"a\tb\n")
+    for name in ("cut.gz", "plain.gz", "."):
+        with pytest.raises(DataError, match="cannot be read"):
+            list(corpus.lines(tmp_path / name))
+
+
+@given(
+    st.binary(max_size=60) | st.lists(st.sampled_from([b"a", b"\t", b"\n", b"\r", b"\xff", b"\0", b'"'])).map(b"".join)
+)
+@settings(deadline=None)
+def test_reading_any_bytes_gives_rows_or_a_data_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    folder = tmp_path_factory.mktemp("bytes")
+    for name in ("rows.tsv", "rows.gz", "rows.en"):
+        (folder / name).write_bytes(content)
+    (folder / "rows.es").write_bytes(b"a\nb\n")
+    for kind in (TSV, TSV.model_copy(update={"file": "rows.gz"}), ALIGNED):
+        with suppress(DataError):
+            rows = list(corpus.read(kind, folder))
+            assert not any("\n" in text or (kind is TSV and "\t" in text) for row in rows for text in row)
+
+
+def test_aligned_files_go_line_by_line(tmp_path: Path) -> None:
+    (tmp_path / "rows.en").write_bytes(b"a\tb\n\nc")
+    (tmp_path / "rows.es").write_bytes(b"1\r\n2\n3\n")
+    assert list(corpus.read(ALIGNED, tmp_path)) == [Row("a\tb", "1", ""), Row("", "2", ""), Row("c", "3", "")]
+
+
+@pytest.mark.parametrize(("sources", "targets"), [(3, 1200), (1200, 3), (0, 1)])
+def test_aligned_files_of_unequal_length_say_both(tmp_path: Path, sources: int, targets: int) -> None:
+    (tmp_path / "rows.en").write_bytes(b"x\n" * sources)
+    (tmp_path / "rows.es").write_bytes(b"y\n" * targets)
+    with pytest.raises(DataError, match=rf"rows\.en has {sources:,} lines, but .*rows\.es has {targets:,}"):
+        list(corpus.read(ALIGNED, tmp_path))
+
+
+# --- filters ----------------------------------------------------------------------------------------------------------
+
+
+def reason(prepare: Prepare, source: str, target: str) -> str | None:
+    dropped: Counter[str] = Counter()
+    kept = list(corpus.clean([Row(source, target, "")], prepare, corpus.FILTERS, dropped))
+    assert len(kept) + dropped.total() == 1
+    return next(iter(dropped), None)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        ("Hello.", "Hola.", None),
+        (" ", "\u200b", "empty"),
+        ("a", " ", "one_sided"),
+        ("", "a", "one_sided"),
+        ("a " * 50, "b " * 50, None),
+        ("a " * 51, "b " * 50, "too_long"),
+        ("a" * 400, "b", None),
+        ("a", "b" * 401, "too_long"),
+        ("a", "a b c d", None),
+        ("a", "a b c d e", "length_ratio"),
+        ("a b c d e", "a", "length_ratio"),
+        ("Madrid ", "Madrid", "copies"),
+        ("ab12", "abc", None),
+        ("ab123", "abc", "few_letters"),
+        ("abc", "a ? !", "few_letters"),
+    ],
+)
+def test_each_filter_drops_what_it_names(prepare: Prepare, source: str, target: str, expected: str | None) -> None:
+    assert reason(prepare, source, target) == expected
+
+
+def test_every_filter_is_tried_above() -> None:
+    mark = next(mark for mark in test_each_filter_drops_what_it_names.pytestmark if mark.name == "parametrize")  # type: ignore[attr-defined]
+    assert {case[2] for case in mark.args[1]} - {None} == corpus.FILTERS.keys()
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 10**6, "a" + "\u0301\u0323" * 30_000, "a\u00a0" * 10**5], ids=["x", "marks", "spaces"]
+)
+def test_a_hopelessly_long_row_is_dropped_at_once(prepare: Prepare, text: str) -> None:
+    started = time.process_time()
+    assert reason(prepare, text, "b") == "too_long"
+    assert time.process_time() - started < 1
+
+
+words = st.text(st.sampled_from("ab1 ?\t\u200bé"), max_size=8)
+
+
+@given(st.lists(st.tuples(words, words), max_size=30), st.none() | st.integers(1, 10))
+@settings(deadline=None)
+def test_counts_add_up(prepare: Prepare, pairs: list[tuple[str, str]], max_rows: int | None) -> None:
+    dropped: Counter[str] = Counter()
+    passed = list(corpus.clean([Row(*pair, "") for pair in pairs], prepare, corpus.FILTERS, dropped))
+    division = corpus.divide(corpus.hash_keys(passed), max_rows, SPLIT)
+    kept = int((division.of_row != corpus.LEFT_OUT).sum())
+    assert kept == division.sizes.sum() == len(pairs) - dropped.total() - sum(division.dropped.values())
+    assert kept <= (max_rows or kept)
+    assert division.dropped["duplicates"] == len(passed) - len(set(passed))
+
+
+# --- splitting --------------------------------------------------------------------------------------------------------
+
+edges = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=60)
+
+
+def reached(edges: list[tuple[int, int]]) -> dict[tuple[str, int], int]:
+    """A number for each node's component, found by walking the graph: the specification of union-find."""
+    near: dict[tuple[str, int], list[tuple[str, int]]] = defaultdict(list)
+    for source, target in edges:
+        near["s", source].append(("t", target))
+        near["t", target].append(("s", source))
+    number: dict[tuple[str, int], int] = {}
+    for count, start in enumerate(near):
+        waiting = [start]
+        while waiting:
+            node = waiting.pop()
+            if node not in number:
+                number[node] = count
+                waiting += near[node]
+    return number
+
+
+@given(edges)
+@settings(deadline=None)
+def test_components_are_what_a_walk_reaches(edges: list[tuple[int, int]]) -> None:
+    found = corpus.components(corpus.hash_keys(rows_of(edges)))
+    walked = [reached(edges)["s", source] for source, _ in edges]
+    pairs = set(zip(walked, found.of_row.tolist(), strict=True))
+    assert len(pairs) == len(set(walked)) == len(found.sizes)
+    assert found.sizes.tolist() == [found.of_row.tolist().count(number) for number in range(len(found.sizes))]
+
+
+@given(edges, st.none() | st.integers(1, 30), st.integers(1, 8))
+@settings(deadline=None)
+def test_no_random_corpus_leaks(edges: list[tuple[int, int]], max_rows: int | None, largest: int) -> None:
+    split = SPLIT.model_copy(update={"largest_component": largest})
+    division = corpus.divide(corpus.hash_keys(rows_of(edges)), max_rows, split)
+    seen: dict[tuple[str, int], set[int]] = defaultdict(set)
+    for (source, target), side in zip(edges, division.of_row.tolist(), strict=True):
+        if side != corpus.LEFT_OUT:
+            seen["s", source].add(side)
+            seen["t", target].add(side)
+    assert all(len(sides) == 1 for sides in seen.values())
+
+
+@given(edges, st.none() | st.integers(1, 30), st.randoms())
+@settings(deadline=None)
+def test_the_split_does_not_hang_on_the_order_of_rows(
+    edges: list[tuple[int, int]], max_rows: int | None, random: object
+) -> None:
+    def places(edges: list[tuple[int, int]]) -> dict[tuple[int, int], int]:
+        division = corpus.divide(corpus.hash_keys(rows_of(edges)), max_rows, SPLIT)
+        return dict(zip(edges, division.of_row.tolist(), strict=True))
+
+    once = sorted(set(edges))
+    shuffled = once.copy()
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert places(once) == places(shuffled)
+
+
+def test_shares_are_those_asked_for_and_large_components_stay_in_train() -> None:
+    pairs = rows_of([(i, i) for i in range(5000)]) + rows_of([(9999, 9000 + i) for i in range(9)])
+    division = corpus.divide(corpus.hash_keys(pairs), None, SPLIT)
+    shares = np.bincount(division.of_row[:5000], minlength=3) / 5000
+    assert shares == pytest.approx([0.5, 0.2, 0.3], abs=0.02)
+    assert set(division.of_row[5000:].tolist()) == {0}
+    assert division.sizes.max() == 9
+
+
+def test_a_row_that_is_added_moves_no_other() -> None:
+    before = corpus.divide(corpus.hash_keys(rows_of([(i, i) for i in range(200)])), None, SPLIT).of_row
+    after = corpus.divide(corpus.hash_keys(rows_of([(i, i) for i in range(300)])), None, SPLIT).of_row
+    assert before.tolist() == after[:200].tolist()
+
+
+def test_a_sample_is_split_like_the_whole() -> None:
+    division = corpus.divide(corpus.hash_keys(rows_of([(i, i) for i in range(5000)])), 1000, SPLIT)
+    kept = division.of_row[division.of_row != corpus.LEFT_OUT]
+    assert len(kept) == 1000
+    assert np.bincount(kept, minlength=3) / 1000 == pytest.approx([0.5, 0.2, 0.3], abs=0.06)
+
+
+def test_the_first_of_equal_rows_stays() -> None:
+    division = corpus.divide(corpus.hash_keys(rows_of([(1, 1), (2, 2), (1, 1), (1, 1)])), None, None)
+    assert division.of_row.tolist() == [0, 0, corpus.LEFT_OUT, corpus.LEFT_OUT]
+    assert division.dropped == {"duplicates": 2, "max_rows": 0}
+
+
+def test_leakage_counts_either_side_by_key() -> None:
+    train = corpus.hash_keys([Row("Hi!", "Hola", ""), Row("No.", "Nada", "")])
+    held_out = [Row("hi", "Buenas", ""), Row("Hey", "¡HOLA!", ""), Row("nada", "no", ""), Row("New", "Nuevo", "")]
+    assert corpus.leakage(train, corpus.hash_keys(held_out)) == 50
+    assert corpus.leakage(train, corpus.hash_keys([])) == corpus.leakage(corpus.hash_keys([]), train) == 0
+    assert corpus.leakage(train, train) == 100

@@ -1,0 +1,73 @@
+"""Scores against hand counts; a bootstrap that can tell and can refuse to."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+
+from unroll import metrics
+
+REFERENCES = [["the cat sat on the mat today"], ["a dog ran in a park", "one dog ran through a big park"]]
+
+
+def test_a_perfect_translation_scores_100() -> None:
+    hypotheses = ["the cat sat on the mat today", "one dog ran through a big park"]
+    assert metrics.bleu(hypotheses, REFERENCES) == pytest.approx(100)
+    assert metrics.chrf(hypotheses, REFERENCES) == pytest.approx(100)
+    assert metrics.sentence_chrf(hypotheses[0], REFERENCES[0]) == pytest.approx(100)
+
+
+def test_bleu_with_a_varying_number_of_references_follows_a_hand_count() -> None:
+    hypotheses = ["the cat sat on a mat today", "one dog ran in a park"]
+    # Matches: 1-grams 6/7 and 6/6 (clipped over both references), 2-grams 4/6 and 5/5, 3-grams 2/5 and 4/4, 4-grams 1/4, 2/3.
+    precisions = [12 / 13, 9 / 11, 6 / 9, 3 / 7]
+    expected = 100 * math.exp(sum(map(math.log, precisions)) / 4)  # as long as the closest references: no brevity penalty
+    assert metrics.bleu(hypotheses, REFERENCES) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_second_reference_can_only_help() -> None:
+    hypotheses = ["the cat sat on a mat today", "one dog ran through a park"]
+    assert metrics.bleu(hypotheses, REFERENCES) > metrics.bleu(hypotheses, [refs[:1] for refs in REFERENCES])
+
+
+def test_the_signature_names_the_protocol() -> None:
+    found = metrics.signature(["a b c d"], [["a b c d"]])
+    assert "case:mixed" in found
+    assert "tok:13a" in found
+
+
+def sentences(count: int) -> list[str]:
+    rng = random.Random(0)
+    return [" ".join(rng.choices("abcdefghij", k=8)) for _ in range(count)]
+
+
+def spoil(texts: list[str], share: float, seed: int) -> list[str]:
+    rng = random.Random(seed)
+    return [" ".join(w if rng.random() > share else "x" for w in text.split()) for text in texts]
+
+
+def test_the_bootstrap_tells_a_better_system_from_a_worse_one() -> None:
+    texts = sentences(300)
+    worse, better = spoil(texts, 0.3, 1), spoil(texts, 0.1, 2)
+    up = metrics.paired_bootstrap([[t] for t in texts], worse, better, 300, 1)
+    down = metrics.paired_bootstrap([[t] for t in texts], better, worse, 300, 1)
+    assert up.delta > 5
+    assert up.p_value < 0.05
+    assert down.delta == pytest.approx(-up.delta)
+
+
+def test_the_bootstrap_sees_no_difference_where_there_is_none() -> None:
+    texts = sentences(300)
+    verdict = metrics.paired_bootstrap([[t] for t in texts], spoil(texts, 0.2, 1), spoil(texts, 0.2, 2), 300, 1)
+    assert verdict.p_value > 0.05
+
+
+def test_the_bootstrap_is_the_same_for_the_same_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SACREBLEU_SEED", raising=False)
+    texts = sentences(100)
+    systems = spoil(texts, 0.2, 1), spoil(texts, 0.2, 2)
+    first, same, *others = (metrics.paired_bootstrap([[t] for t in texts], *systems, 100, seed) for seed in (1, 1, 2, 3, 4))
+    assert first == same
+    assert any(other.p_value != first.p_value for other in others)
