@@ -21,7 +21,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from stages import Folders, main
-from unroll import artifacts, corpus, metrics, plots
+from unroll import artifacts, card, corpus, metrics, plots
 from unroll.params import Evaluate, Pipeline
 from unroll.predictor import Prediction, Predictor
 
@@ -75,7 +75,7 @@ def run(params: Pipeline, folders: Folders) -> None:
     }
     artifacts.write_file(folders.reports / "evaluate.json", artifacts.dump_json(report))
     plots.bleu_by_length(dict(by_length(rows)), folders.reports / "bleu_by_length.png")
-    plots.curves(curves(folders.reports / "curves.csv"), folders.reports / "curves.png")
+    plots.curves(card.curves(folders.reports / "curves.csv"), folders.reports / "curves.png")
     plots.attention(maps(answers["test", beam], params.evaluate), folders.reports / "attention.png")
 
 
@@ -146,14 +146,6 @@ def maps(answers: list[Prediction], params: Evaluate) -> list[plots.Map]:
     fitting = [answer for answer in answers if len(answer.target_tokens) in DRAWN and answer.source_tokens]
     step = max(len(fitting) // max(params.pictures, 1), 1)
     return [(a.source_tokens, a.target_tokens, a.weights_TS) for a in fitting[::step][: params.pictures]]
-
-
-def curves(path: Path) -> dict[str, dict[int, float]]:
-    """Return the columns of a table of curves as {name: {update: value}}, without its empty cells."""
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    names = [name for name in rows[0] if name != "update"] if rows else []
-    return {name: {int(row["update"]): float(row[name]) for row in rows if row[name]} for name in names}
 
 
 def write(path: Path, text: str) -> None:

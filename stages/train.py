@@ -50,7 +50,8 @@ def run(params: Pipeline, folders: Folders) -> None:
         for progress in learning(network, recipe, folders):
             advance(progress)
             points.append(point(progress))
-            live.log(points[-1] | {"tokens_per_second": progress.tokens / progress.seconds}, progress.update)
+            shown = {name: value for name, value in points[-1].items() if name != "update"}
+            live.log(shown | {"tokens_per_second": progress.tokens / progress.seconds}, progress.update)
         manifest = checkpoints.save(folders.model, network, recipe, folders.tokenized, inputs)
         live.adopt(artifacts.identity(manifest))
 

@@ -67,7 +67,8 @@ def remarks(reports: Path) -> dict[str, str]:
 def _entries(reports: Path) -> list[tuple[str, str, Any]]:
     """Return (stage, name, value) of every report but that of registering, which holds hashes."""
     paths = [path for path in sorted(reports.glob("*.json")) if path.stem != "register"]
-    return [(path.stem, *entry) for path in paths for entry in json.loads(path.read_text(encoding="utf-8")).items()]
+    entries = [(path.stem, *entry) for path in paths for entry in json.loads(path.read_text(encoding="utf-8")).items()]
+    return [(stage, re.sub(r"[^\w.-]", "_", name), value) for stage, name, value in entries]  # MLflow takes no others
 
 
 def main_scores(found: Mapping[str, float]) -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,10 +52,9 @@ def load(folder: Path) -> Checkpoint:
     """
     manifest = artifacts.verify(folder, "model")
     try:
-        section = json.loads((folder / PARAMS).read_text(encoding="utf-8"))
-        recipe = params.parse(params.Recipe, section, str(folder / PARAMS))
+        recipe = params.load_json(params.Recipe, folder / PARAMS)
         weights = load_file(folder / WEIGHTS)
-    except (ParamsError, ValueError, OSError, SafetensorError) as error:
+    except (ParamsError, OSError, SafetensorError) as error:
         raise IntegrityError(f"{folder}: not a checkpoint of this version: {error}") from None
     tokenizers = {side: text.load(folder, side) for side in SIDES}
     blank = {side: np.zeros((len(tokenizers[side]), recipe.embed.dimensions), np.float32) for side in SIDES}

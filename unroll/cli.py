@@ -80,17 +80,20 @@ def main() -> None:
 
 
 def _predictor(model: str, threads: int | None) -> Predictor:
-    if model.startswith("models:"):
-        from unroll.tracking import resolve, search_settings
+    registered = model.startswith("models:")
+    if registered:
+        from unroll.tracking import resolve
 
-        folder, search = resolve(model), search_settings(model)
+        folder = resolve(model)
     else:
         folder = Path(model)
         if not folder.is_dir():
-            raise ParamsError(f"--model {model}: no such folder; make one with `make repro`, or name models:/translate@champion")
+            raise ParamsError(f"--model {model}: no such folder; make one with make repro, or name models:/translate@champion")
+    from unroll import params
     from unroll.predictor import SEARCH, Predictor
 
-    return Predictor.load(folder, SEARCH, threads)
+    search = params.load_json(params.Search, folder.parent / "search.json") if registered else SEARCH
+    return Predictor.load(folder, search, threads)
 
 
 def _stdin_lines() -> Iterator[str]:

@@ -249,7 +249,7 @@ def hash_keys(rows: Iterable[Row]) -> Keys:
     pairs, sources, targets = array("Q"), array("Q"), array("Q")
     for row in rows:
         pairs.append(_digest(f"{row.source}\t{row.target}"))
-        # The side is part of the key: a source never gives away an equal target.
+        # The side is hashed too, or a source and an equal target could give two components one name.
         sources.append(_digest(f"source\t{key(row.source)}"))
         targets.append(_digest(f"target\t{key(row.target)}"))
     return Keys(*(np.frombuffer(hashes, dtype=np.uint64) for hashes in (pairs, sources, targets)))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -303,6 +304,19 @@ def parse(kind: type[AnySection], section: Any, where: str) -> AnySection:
         return kind.model_validate(_tuples(section))
     except ValidationError as error:
         raise ParamsError(f"{where}: {_explain(error, section)}") from None
+
+
+def load_json(kind: type[AnySection], path: Path) -> AnySection:
+    """Read a section that was written as JSON.
+
+    Raises:
+        ParamsError: as in `load`.
+    """
+    try:
+        section = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ParamsError(f"{path}: cannot be read: {error}") from None
+    return parse(kind, section, str(path))
 
 
 def dump(section: Section) -> dict[str, Any]:

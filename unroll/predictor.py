@@ -21,7 +21,7 @@ MAX_SOURCE = 1000
 """Source tokens read of one text: the rest is cut off, and the prediction says so."""
 SEARCH = Search(beam=5, length_penalty=1.0, max_length_ratio=2.0, batch_sentences=64)
 """How a bare checkpoint answers; a registered model brings the settings that it was evaluated with."""
-WINDOW = 64
+WINDOW = 8
 """Batches sorted by length together when texts are streamed."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from unroll.errors import UnrollError
-from unroll.params import Search, parse
+from unroll.params import Search, load_json
 
 if TYPE_CHECKING:
     from unroll.predictor import Predictor
@@ -35,8 +34,7 @@ class Served(PythonModel):
         """
         from unroll.predictor import Predictor
 
-        path = Path(context.artifacts["search"])
-        self.search = parse(Search, json.loads(path.read_text(encoding="utf-8")), str(path))
+        self.search = load_json(Search, Path(context.artifacts["search"]))
         self.predictor = Predictor.load(Path(context.artifacts["model"]), self.search)
 
     def predict(

@@ -304,6 +304,11 @@ def test_components_are_what_a_walk_reaches(edges: list[tuple[int, int]]) -> Non
     assert found.sizes.tolist() == [found.of_row.tolist().count(number) for number in range(len(found.sizes))]
 
 
+def test_every_component_has_a_name_of_its_own() -> None:
+    found = corpus.components(corpus.hash_keys([Row(f"w{i}", f"w{i + 1}", "") for i in range(50)]))
+    assert len(found.sizes) == len(set(found.smallest.tolist())) == 50
+
+
 @given(edges, st.none() | st.integers(1, 30), st.integers(1, 8))
 @settings(deadline=None)
 def test_no_random_corpus_leaks(edges: list[tuple[int, int]], max_rows: int | None, largest: int) -> None:
