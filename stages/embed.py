@@ -1,9 +1,9 @@
 """Embeddings to start from.
 
-    in   data/<pipeline>/tokenized/   ids of train alone, tokenizers
-         data/<pipeline>/raw/         vectors to import, if any
-    out  data/<pipeline>/embedded/{source,target}.safetensors
-         reports/<pipeline>/embed.json, neighbours.csv, embeddings.png
+in   data/<pipeline>/tokenized/   ids of train alone, tokenizers
+     data/<pipeline>/raw/         vectors to import, if any
+out  data/<pipeline>/embedded/{source,target}.safetensors
+     reports/<pipeline>/embed.json, neighbours.csv, embeddings.png
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ def run(params: Pipeline, folders: Folders) -> None:
     picture(near, tokenizers["source"], ids["source"], tables["source"], folders.reports / "embeddings.png")
 
 
-def start(params: Embed, tokenizers: dict[str, text.Tokenizer], ids: dict[str, text.Ids], raw: Path) -> dict[str, Vectors]:
+def start(
+    params: Embed, tokenizers: dict[str, text.Tokenizer], ids: dict[str, text.Ids], raw: Path
+) -> dict[str, Vectors]:
     """Return the vectors each side starts from; a vocabulary that both share is learnt from both and has one table."""
     if params.kind == "random":
         return dict.fromkeys(SIDES, {})
@@ -72,11 +74,13 @@ def neighbours_csv(near: dict[str, list[tuple[str, float]]]) -> str:
     return out.getvalue()
 
 
-def picture(near: dict[str, list[tuple[str, float]]], tokenizer: text.Tokenizer, ids: text.Ids, table: Table, path: Path) -> None:
+def picture(
+    near: dict[str, list[tuple[str, float]]], tokenizer: text.Tokenizer, ids: text.Ids, table: Table, path: Path
+) -> None:
     """Draw the chosen words with their neighbours, each group in a colour, among frequent words in grey."""
     rows = {name: row for row, name in reversed(list(embeddings.whole_words(tokenizer).items()))}
     counts = np.bincount(ids.ids, minlength=len(tokenizer))
-    group_of = {name: -1 for name in sorted(rows, key=lambda name: (-counts[rows[name]], name))[:BACKGROUND]}
+    group_of = dict.fromkeys(sorted(rows, key=lambda name: (-counts[rows[name]], name))[:BACKGROUND], -1)
     for number, (word, found) in reversed(list(enumerate(near.items()))):
         group_of |= dict.fromkeys([name for name, _ in found] + [word], number)
     for number, word in enumerate(near):

@@ -52,15 +52,26 @@ def run(params: Pipeline, folders: Folders) -> None:
     predictor = Predictor.load(folders.model, params.evaluate.search, params.evaluate.threads)
     pairs = {split: corpus.references(folders.prepared / f"{split}.tsv") for split in ("valid", "test")}
     beam = params.evaluate.search.beam
-    answers = {(split, width): translated(predictor, found, width, f"{split}, beam {width}")
-               for split, found in pairs.items() for width in dict.fromkeys((1, beam))}
+    answers = {
+        (split, width): translated(predictor, found, width, f"{split}, beam {width}")
+        for split, found in pairs.items()
+        for width in dict.fromkeys((1, beam))
+    }
 
     far = corpus.far_from((row.source for row in corpus.prepared(folders.prepared / "train.tsv")), pairs["test"])
     rows = [
-        Scored(source, references, best.text, greedy.text, round(best.score, 5),
-               round(metrics.sentence_chrf(best.text, references), 2), source in far)
+        Scored(
+            source,
+            references,
+            best.text,
+            greedy.text,
+            round(best.score, 5),
+            round(metrics.sentence_chrf(best.text, references), 2),
+            source in far,
+        )
         for (source, references), best, greedy in zip(
-            pairs["test"].items(), answers["test", beam], answers["test", 1], strict=True)
+            pairs["test"].items(), answers["test", beam], answers["test", 1], strict=True
+        )
     ]
     with artifacts.writing(folders.evaluation, "evaluation", inputs) as folder:
         lines = (json.dumps(asdict(row), ensure_ascii=False, sort_keys=True) + "\n" for row in rows)

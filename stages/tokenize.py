@@ -1,9 +1,9 @@
 """Text to ids.
 
-    in   data/<pipeline>/prepared/{train,valid,test}.tsv
-    out  data/<pipeline>/tokenized/{source,target}.tokenizer.json, .model     learnt on train alone
-                                   {train,valid}.{source,target}.{ids,offsets}  memory-mapped
-         reports/<pipeline>/tokenize.json
+in   data/<pipeline>/prepared/{train,valid,test}.tsv
+out  data/<pipeline>/tokenized/{source,target}.tokenizer.json, .model     learnt on train alone
+                               {train,valid}.{source,target}.{ids,offsets}  memory-mapped
+     reports/<pipeline>/tokenize.json
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Learning.
 
-    in   data/<pipeline>/tokenized/           ids and tokenizers
-         data/<pipeline>/embedded/            what the embeddings start from
-         data/<pipeline>/prepared/valid.tsv   what the validation score is measured on
-    out  data/<pipeline>/model/               the checkpoint
-         reports/<pipeline>/train.json, curves.csv
-         a run in MLflow, which follows the curves as they grow
+in   data/<pipeline>/tokenized/           ids and tokenizers
+     data/<pipeline>/embedded/            what the embeddings start from
+     data/<pipeline>/prepared/valid.tsv   what the validation score is measured on
+out  data/<pipeline>/model/               the checkpoint
+     reports/<pipeline>/train.json, curves.csv
+     a run in MLflow, which follows the curves as they grow
 """
 
 from __future__ import annotations
@@ -38,8 +38,16 @@ def run(params: Pipeline, folders: Folders) -> None:
     from unroll import checkpoints, model, tracking
 
     shape = SHAPES[params.shape]
-    recipe = Recipe(shape=params.shape, encoder=shape.ENCODER, head=shape.HEAD, prepare=params.prepare,
-                    tokenize=params.tokenize, embed=params.embed, model=params.model, train=params.train)
+    recipe = Recipe(
+        shape=params.shape,
+        encoder=shape.ENCODER,
+        head=shape.HEAD,
+        prepare=params.prepare,
+        tokenize=params.tokenize,
+        embed=params.embed,
+        model=params.model,
+        train=params.train,
+    )
     inputs = {kind: artifacts.verify(getattr(folders, kind), kind) for kind in INPUTS}
     fingerprint = hashlib.sha256(artifacts.dump_json([inputs, dump(recipe)]).encode()).hexdigest()
     torch.set_num_threads(recipe.train.threads)
@@ -56,8 +64,11 @@ def run(params: Pipeline, folders: Folders) -> None:
         live.adopt(artifacts.identity(manifest))
 
     best = max((p for p in points if "valid_bleu" in p), key=lambda p: p["valid_bleu"])
-    report = {"parameters": model.parameters(network), "updates": int(points[-1]["update"]),
-              **{f"best_{name}": best[name] for name in ("update", "valid_bleu", "valid_loss")}}
+    report = {
+        "parameters": model.parameters(network),
+        "updates": int(points[-1]["update"]),
+        **{f"best_{name}": best[name] for name in ("update", "valid_bleu", "valid_loss")},
+    }
     artifacts.write_file(folders.reports / "train.json", artifacts.dump_json(report))
     artifacts.write_file(folders.reports / "curves.csv", table(points))
 
@@ -82,8 +93,12 @@ def learning(network: EncoderDecoder, recipe: Recipe, folders: Folders) -> Itera
     settings = recipe.train
     fabric = Fabric(accelerator=settings.accelerator, devices=1, precision=settings.precision)
     train, valid = (
-        Batches(*(text.open_ids(folders.tokenized, split, side) for side in ("source", "target")),
-                settings.batch_tokens, recipe.model.reverse_source, settings.seed)
+        Batches(
+            *(text.open_ids(folders.tokenized, split, side) for side in ("source", "target")),
+            settings.batch_tokens,
+            recipe.model.reverse_source,
+            settings.seed,
+        )
         for split in ("train", "valid")
     )
     tokenizers = {side: text.load(folders.tokenized, side) for side in ("source", "target")}

@@ -54,7 +54,9 @@ def tokenize(folder: Path, settings: Pipeline, pairs: Sequence[tuple[str, str]])
     return tokenizers
 
 
-def train(folder: Path, settings: Pipeline, pairs: Sequence[tuple[str, str]]) -> tuple[EncoderDecoder, Predictor, float]:
+def train(
+    folder: Path, settings: Pipeline, pairs: Sequence[tuple[str, str]]
+) -> tuple[EncoderDecoder, Predictor, float]:
     """Train on pairs; return the model, a predictor, and the share of validation pairs answered exactly."""
     tokenizers = tokenize(folder, settings, pairs)
     torch.manual_seed(settings.train.seed)
@@ -64,8 +66,13 @@ def train(folder: Path, settings: Pipeline, pairs: Sequence[tuple[str, str]]) ->
     model = build(recipe(settings), vectors)
     predictor = Predictor(model, tokenizers, recipe(settings), SEARCH)
     splits = [
-        Batches(text.open_ids(folder, split, "source"), text.open_ids(folder, split, "target"),
-                settings.train.batch_tokens, settings.model.reverse_source, settings.train.seed)
+        Batches(
+            text.open_ids(folder, split, "source"),
+            text.open_ids(folder, split, "target"),
+            settings.train.batch_tokens,
+            settings.model.reverse_source,
+            settings.train.seed,
+        )
         for split in ("train", "valid")
     ]
     held_out = pairs[len(pairs) - len(pairs) // 10 :]

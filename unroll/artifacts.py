@@ -80,7 +80,9 @@ def verify(folder: Path, kind: str) -> Manifest:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         expected, found_kind = manifest["files"], manifest["kind"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(f"{folder}: no readable {MANIFEST} ({error}); make the folder anew with dvc repro") from None
+        raise IntegrityError(
+            f"{folder}: no readable {MANIFEST} ({error}); make the folder anew with dvc repro"
+        ) from None
     if found_kind != kind:
         raise IntegrityError(f"{folder}: holds '{found_kind}' where '{kind}' is needed")
     present = {path.relative_to(folder).as_posix() for path in _files(folder)} - {MANIFEST}
@@ -89,7 +91,9 @@ def verify(folder: Path, kind: str) -> Manifest:
         raise IntegrityError(f"{folder / name}: {what}; make the folder anew with dvc repro, or dvc pull it")
     for name, digest in sorted(expected.items()):
         if sha256(folder / name) != digest:
-            raise IntegrityError(f"{folder / name}: SHA-256 differs from {MANIFEST}: the file was altered; dvc pull or dvc repro")
+            raise IntegrityError(
+                f"{folder / name}: SHA-256 differs from {MANIFEST}: the file was altered; dvc pull or dvc repro"
+            )
     return manifest
 
 

@@ -40,7 +40,9 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on a device; lengths stay where the kernels want them, on the CPU."""
-        return Batch(self.source_BS.to(device), self.source_lengths_B, self.input_BT.to(device), self.output_BT.to(device))
+        return Batch(
+            self.source_BS.to(device), self.source_lengths_B, self.input_BT.to(device), self.output_BT.to(device)
+        )
 
 
 def pad(rows: Sequence[Sequence[int] | np.ndarray]) -> Tensor:

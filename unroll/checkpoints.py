@@ -29,14 +29,22 @@ class Checkpoint:
     manifest: artifacts.Manifest
 
 
-def save(folder: Path, model: EncoderDecoder, recipe: params.Recipe, tokenized: Path,
-         inputs: Mapping[str, artifacts.Manifest]) -> artifacts.Manifest:
+def save(
+    folder: Path,
+    model: EncoderDecoder,
+    recipe: params.Recipe,
+    tokenized: Path,
+    inputs: Mapping[str, artifacts.Manifest],
+) -> artifacts.Manifest:
     """Write a checkpoint, with the tokenizers that lie in the folder `tokenized`, and return its manifest."""
     with artifacts.writing(folder, "model", inputs) as aside:
         # Tied weights are stored once.
         unique = {id(value): name for name, value in reversed(list(model.state_dict(keep_vars=True).items()))}
-        weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict(keep_vars=True).items()
-                   if unique[id(value)] == name}
+        weights = {
+            name: value.detach().cpu().contiguous()
+            for name, value in model.state_dict(keep_vars=True).items()
+            if unique[id(value)] == name
+        }
         save_file(weights, aside / WEIGHTS)
         (aside / PARAMS).write_text(artifacts.dump_json(params.dump(recipe)), encoding="utf-8", newline="")
         for path in sorted(path for side in SIDES for path in tokenized.glob(f"{side}.*") if path.is_file()):
@@ -63,8 +71,11 @@ def load(folder: Path) -> Checkpoint:
         missing = model.load_state_dict(weights, strict=False)
     except RuntimeError as error:
         raise IntegrityError(f"{folder}: weights, tokenizers and {PARAMS} do not belong together: {error}") from None
-    tied = {name for name in missing.missing_keys if any(
-        model.state_dict(keep_vars=True)[name] is model.state_dict(keep_vars=True)[other] for other in weights)}
+    tied = {
+        name
+        for name in missing.missing_keys
+        if any(model.state_dict(keep_vars=True)[name] is model.state_dict(keep_vars=True)[other] for other in weights)
+    }
     if missing.unexpected_keys or set(missing.missing_keys) - tied:
         raise IntegrityError(f"{folder}: weights and {PARAMS} do not belong together: {missing}")
     return Checkpoint(model.eval(), recipe, tokenizers, manifest)

@@ -23,10 +23,16 @@ app = typer.Typer(
 
 Texts = Annotated[list[str] | None, typer.Argument(help="Sentences; without any, one a line from stdin.")]
 Model = Annotated[str, typer.Option(help="A checkpoint folder, or a version: models:/translate@champion.")]
-Beam = Annotated[int | None, typer.Option(min=1, help="Hypotheses kept at each step; 1 is greedy. [default: the model's]")]
+Beam = Annotated[
+    int | None, typer.Option(min=1, help="Hypotheses kept at each step; 1 is greedy. [default: the model's]")
+]
 NBest = Annotated[int, typer.Option(min=1, help="Answers to each sentence, best first.")]
-Scores = Annotated[bool, typer.Option("--scores", help="A column before each answer: log p / tokens ** length penalty.")]
-Alignments = Annotated[bool, typer.Option("--alignments", help="A column behind each: source-target token pairs, from 0.")]
+Scores = Annotated[
+    bool, typer.Option("--scores", help="A column before each answer: log p / tokens ** length penalty.")
+]
+Alignments = Annotated[
+    bool, typer.Option("--alignments", help="A column behind each: source-target token pairs, from 0.")
+]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads. [default: torch's choice]")]
 
 
@@ -47,7 +53,9 @@ def translate(
     lines = iter(texts) if texts else _stdin_lines()
     # A person at the keyboard wants an answer to each line; a file is read in large windows.
     answers: Iterable[list[Prediction]] = (
-        (predictor.predict([line], beam, n_best)[0] for line in lines) if typed else predictor.stream(lines, beam, n_best)
+        (predictor.predict([line], beam, n_best)[0] for line in lines)
+        if typed
+        else predictor.stream(lines, beam, n_best)
     )
     for number, predictions in enumerate(answers, 1):
         for prediction in predictions:
@@ -88,7 +96,9 @@ def _predictor(model: str, threads: int | None) -> Predictor:
     else:
         folder = Path(model)
         if not folder.is_dir():
-            raise ParamsError(f"--model {model}: no such folder; make one with make repro, or name models:/translate@champion")
+            raise ParamsError(
+                f"--model {model}: no such folder; make one with make repro, or name models:/translate@champion"
+            )
     from unroll import params
     from unroll.predictor import SEARCH, Predictor
 
@@ -101,7 +111,9 @@ def _stdin_lines() -> Iterator[str]:
         try:
             yield line.rstrip(b"\r\n").decode()
         except UnicodeDecodeError as error:
-            raise DataError(f"stdin:{number}: not UTF-8 ({error.reason}); convert it first, for example with iconv") from None
+            raise DataError(
+                f"stdin:{number}: not UTF-8 ({error.reason}); convert it first, for example with iconv"
+            ) from None
 
 
 def _row(prediction: Prediction, scores: bool, alignments: bool) -> str:

@@ -77,7 +77,9 @@ class Decoder(nn.Module):
         self.attention = ATTENTIONS[params.attention](params.hidden, memory_size)
         fed = self.attention.context_size if self.before else width if self.input_feeding else 0
         cell = CELLS[params.cell]
-        cells = [cell(width + fed if depth == 0 else params.hidden, params.hidden) for depth in range(params.decoder_layers)]
+        cells = [
+            cell(width + fed if depth == 0 else params.hidden, params.hidden) for depth in range(params.decoder_layers)
+        ]
         self.stack = Stack(cells, params.dropout)
         self.bridge = Bridge(memory_size, params.hidden, params.decoder_layers, cell.states)
         self.readout = nn.Linear(params.hidden + self.attention.context_size, width)

@@ -96,8 +96,10 @@ def read_vectors(path: Path, dimensions: int, words: Iterable[str]) -> Iterator[
                     cells = [b"0"] * int(cells[0])
                     word = b""
                 if len(cells) != dimensions:
-                    raise DataError(f"{path}:{number}: {len(cells)} numbers where embed.dimensions is {dimensions}; "
-                                    "set it to what the file has, or name another file")
+                    raise DataError(
+                        f"{path}:{number}: {len(cells)} numbers where embed.dimensions is {dimensions}; "
+                        "set it to what the file has, or name another file"
+                    )
                 if word in wanted:
                     yield word.decode(), _numbers(cells, f"{path}:{number}")
     except (OSError, EOFError) as error:
@@ -135,7 +137,9 @@ def coverage(tokenizer: Tokenizer, ids: Ids, vectors: Vectors) -> dict[str, floa
     }
 
 
-def neighbours(words: Sequence[str], tokenizer: Tokenizer, vectors: Table, count: int) -> dict[str, list[tuple[str, float]]]:
+def neighbours(
+    words: Sequence[str], tokenizer: Tokenizer, vectors: Table, count: int
+) -> dict[str, list[tuple[str, float]]]:
     """Return for each word that is one token its nearest whole words, with their cosines, nearest first."""
     names = whole_words(tokenizer)
     rows = np.array(list(names), dtype=np.int64)

@@ -57,8 +57,9 @@ class Verdict:
     p_value: float
 
 
-def paired_bootstrap(references: References, champion: Sequence[str], challenger: Sequence[str], resamples: int,
-                     seed: int) -> Verdict:
+def paired_bootstrap(
+    references: References, champion: Sequence[str], challenger: Sequence[str], resamples: int, seed: int
+) -> Verdict:
     """Compare two systems on the same sentences by resampling them (Koehn 2004)."""
     from sacrebleu.significance import PairedTest
 

@@ -134,7 +134,9 @@ class Tokenize(Section):
     @model_validator(mode="after")
     def _holds_the_bytes(self) -> Tokenize:
         if self.kind != "word" and self.vocab_size < 300:
-            raise ValueError(f"vocab_size must be at least 300 with kind '{self.kind}': the 256 bytes are among the pieces")
+            raise ValueError(
+                f"vocab_size must be at least 300 with kind '{self.kind}': the 256 bytes are among the pieces"
+            )
         return self
 
 
@@ -339,7 +341,11 @@ def _explain(error: ValidationError, section: Any) -> str:
     here = section
     for part in problem["loc"]:
         missing = problem["type"] == "missing" and part == problem["loc"][-1]
-        if missing or (isinstance(here, Mapping) and part in here) or (isinstance(here, list) and isinstance(part, int)):
+        if (
+            missing
+            or (isinstance(here, Mapping) and part in here)
+            or (isinstance(here, list) and isinstance(part, int))
+        ):
             keys.append(str(part))
             here = None if missing else here[part]
     name = ".".join(keys)
@@ -370,8 +376,13 @@ def _known_names(location: tuple[int | str, ...]) -> list[str]:
     """Return the field names that would have been right beside an unknown one, following `location` down the models."""
     models: list[type[BaseModel]] = [Pipeline]
     for part in location[:-1]:
-        deeper = [found for model in models for name, field in model.model_fields.items()
-                  if part in (name, field.alias) for found in _models_in(field.annotation)]
+        deeper = [
+            found
+            for model in models
+            for name, field in model.model_fields.items()
+            if part in (name, field.alias)
+            for found in _models_in(field.annotation)
+        ]
         models = deeper or models
     return [field.alias or name for model in models for name, field in model.model_fields.items()]
 

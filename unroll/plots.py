@@ -45,7 +45,9 @@ def bleu_by_length(buckets: Mapping[str, tuple[float, int]], path: Path) -> None
     """Draw a bar for each bucket of source lengths: {label: (BLEU, sentences)}."""
     figure, (axes,) = _figure(7, 4)
     bars = axes.bar(list(buckets), [score for score, _ in buckets.values()], color=ACCENT, width=0.7)
-    axes.bar_label(bars, [f"{score:.1f}\n{count:,} sentences" for score, count in buckets.values()], padding=3, fontsize=8)
+    axes.bar_label(
+        bars, [f"{score:.1f}\n{count:,} sentences" for score, count in buckets.values()], padding=3, fontsize=8
+    )
     axes.set_ylabel("BLEU")
     axes.set_xlabel("words in the source")
     axes.margins(y=0.2)
@@ -69,7 +71,9 @@ def attention(maps: Sequence[Map], path: Path) -> None:
     _save(figure, path)
 
 
-def embeddings(words: Sequence[str], groups: Sequence[int], points: np.ndarray, titles: Sequence[str], path: Path) -> None:
+def embeddings(
+    words: Sequence[str], groups: Sequence[int], points: np.ndarray, titles: Sequence[str], path: Path
+) -> None:
     """Draw words at their places in the plane; a group, such as a word and its neighbours, shares a colour.
 
     Args:
@@ -84,8 +88,17 @@ def embeddings(words: Sequence[str], groups: Sequence[int], points: np.ndarray, 
     for word, group, (x, y) in sorted(zip(words, groups, points, strict=True), key=lambda entry: entry[1]):
         colour = palette[group % len(palette)] if group >= 0 else SOFT
         named = group >= 0 and titles[group] == word
-        axes.text(x, y, word, color=colour, fontsize=12 if named else 8.5 if group >= 0 else 6, ha="center", va="center",
-                  fontweight="bold" if named else "normal", alpha=1.0 if group >= 0 else 0.6)
+        axes.text(
+            x,
+            y,
+            word,
+            color=colour,
+            fontsize=12 if named else 8.5 if group >= 0 else 6,
+            ha="center",
+            va="center",
+            fontweight="bold" if named else "normal",
+            alpha=1.0 if group >= 0 else 0.6,
+        )
     axes.set_xlim(points[:, 0].min(), points[:, 0].max())
     axes.set_ylim(points[:, 1].min(), points[:, 1].max())
     axes.margins(0.05)
@@ -99,8 +112,15 @@ def _shown(token: str) -> str:
 
 def _line(axes: Axes, points: Mapping[int, float], label: str, colour: str) -> None:
     if points:
-        axes.plot(list(points), list(points.values()), label=label, color=colour, linewidth=1.6,
-                  marker="o" if len(points) < 40 else None, markersize=3.5)
+        axes.plot(
+            list(points),
+            list(points.values()),
+            label=label,
+            color=colour,
+            linewidth=1.6,
+            marker="o" if len(points) < 40 else None,
+            markersize=3.5,
+        )
 
 
 def _figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:

@@ -49,7 +49,9 @@ class Prediction:
 class Predictor:
     """A model with its tokenizers, the recipe it was made by, and how it is to search."""
 
-    def __init__(self, model: EncoderDecoder, tokenizers: dict[str, text.Tokenizer], params: Recipe, search: Search) -> None:
+    def __init__(
+        self, model: EncoderDecoder, tokenizers: dict[str, text.Tokenizer], params: Recipe, search: Search
+    ) -> None:
         self.model, self.params, self.search = model, params, search
         self.source, self.target = tokenizers["source"], tokenizers["target"]
 

@@ -45,7 +45,9 @@ class Hypothesis:
 
 
 @torch.no_grad()
-def greedy(step: Step, state: SearchState, limits_B: Tensor, go: int, eos: int, length_penalty: float) -> list[Hypothesis]:
+def greedy(
+    step: Step, state: SearchState, limits_B: Tensor, go: int, eos: int, length_penalty: float
+) -> list[Hypothesis]:
     """Return for each sentence the hypothesis of the likeliest next token, at most `limits_B` tokens long.
 
     Sentences leave the batch as they end.
@@ -102,8 +104,9 @@ class _Finished:
 
 
 @torch.no_grad()
-def beam_search(step: Step, state: SearchState, limits_B: Tensor, beams: int, go: int, eos: int,
-                length_penalty: float) -> list[list[Hypothesis]]:
+def beam_search(
+    step: Step, state: SearchState, limits_B: Tensor, beams: int, go: int, eos: int, length_penalty: float
+) -> list[list[Hypothesis]]:
     """Return for each sentence up to `beams` hypotheses, best first, each at most `limits_B` tokens long.
 
     `state` has `beams` rows for each sentence. A hypothesis of n tokens, its end mark counted, scores
@@ -134,8 +137,13 @@ def beam_search(step: Step, state: SearchState, limits_B: Tensor, beams: int, go
 
         totals_AK, order = best.masked_fill(ends, -torch.inf).topk(beams, 1)
         ids_AK, parents_AK = ids.gather(1, order), parents.gather(1, order)
-        trace.append((_scatter(ids_AK, alive_A, batch), _scatter(parents_AK, alive_A, batch),
-                      _scatter(weights_AKS, alive_A, batch)))
+        trace.append(
+            (
+                _scatter(ids_AK, alive_A, batch),
+                _scatter(parents_AK, alive_A, batch),
+                _scatter(weights_AKS, alive_A, batch),
+            )
+        )
         stays_A = (finished.counts_B[alive_A] < beams) & ~over_A1.squeeze(1)
         rows_AK = parents_AK + torch.arange(len(alive_A), device=device)[:, None] * beams
         if stays_A.all():

@@ -115,8 +115,10 @@ class SubwordTokenizer(Tokenizer):
             )
         except RuntimeError as error:
             reason = str(error).split("]")[-1].strip() or str(error)
-            raise DataError(f"tokenize: sentencepiece cannot learn {params.vocab_size} pieces here: {reason}; "
-                            "set tokenize.vocab_size to fit the corpus") from None
+            raise DataError(
+                f"tokenize: sentencepiece cannot learn {params.vocab_size} pieces here: {reason}; "
+                "set tokenize.vocab_size to fit the corpus"
+            ) from None
         return cls(model.getvalue(), params.lowercase)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
@@ -230,8 +232,9 @@ def load(folder: Path, side: str) -> Tokenizer:
         raise IntegrityError(f"{folder}: the {side} tokenizer cannot be loaded: {error}") from None
 
 
-def restore(target_pieces: Sequence[str], source_pieces: Sequence[str], source_surfaces: Sequence[str],
-            weights_TS: np.ndarray) -> list[str]:
+def restore(
+    target_pieces: Sequence[str], source_pieces: Sequence[str], source_surfaces: Sequence[str], weights_TS: np.ndarray
+) -> list[str]:
     """Replace placeholders in an output by the source words that attention points at (Luong 2015b).
 
     `[NUM]` and `[URL]` look at the source's own numbers and addresses first, if there are any.

@@ -94,16 +94,25 @@ class Learner:
             group["lr"] = self.rate
         self.optimizer.zero_grad()
         self.fabric.backward(loss)
-        norm = self.fabric.clip_gradients(self.model, self.optimizer, max_norm=self.params.clip, error_if_nonfinite=False)
+        norm = self.fabric.clip_gradients(
+            self.model, self.optimizer, max_norm=self.params.clip, error_if_nonfinite=False
+        )
         self.norm = float(norm)
         if not math.isfinite(self.norm):
-            raise DivergenceError(f"train: the gradient is {self.norm} at update {self.updates}; lower "
-                                  f"train.learning_rate ({self.params.learning_rate:g}) or train.clip ({self.params.clip:g})")
+            raise DivergenceError(
+                f"train: the gradient is {self.norm} at update {self.updates}; lower "
+                f"train.learning_rate ({self.params.learning_rate:g}) or train.clip ({self.params.clip:g})"
+            )
         self.optimizer.step()
 
 
-def run_epoch(model: nn.Module, batches: Iterable[Batch], device: torch.device, smoothing: float = 0.0,
-              learner: Learner | None = None) -> tuple[float, int]:
+def run_epoch(
+    model: nn.Module,
+    batches: Iterable[Batch],
+    device: torch.device,
+    smoothing: float = 0.0,
+    learner: Learner | None = None,
+) -> tuple[float, int]:
     """Read batches, learning from them if there is a learner; return (mean nats per target token, tokens read)."""
     model.train(learner is not None)
     nats, targets, tokens = 0.0, 0, 0
@@ -138,8 +147,15 @@ class BestWeights:
         return {name: torch.stack([w[name] for w in weights]).mean(0) for name in weights[0]}
 
 
-def fit(model: nn.Module, vocabulary: int, train: Batches, valid: Batches, score: Callable[[], float], params: Train,
-        fabric: Fabric) -> Iterator[Progress]:
+def fit(
+    model: nn.Module,
+    vocabulary: int,
+    train: Batches,
+    valid: Batches,
+    score: Callable[[], float],
+    params: Train,
+    fabric: Fabric,
+) -> Iterator[Progress]:
     """Train a model in place, yielding every `log_every` updates and after each validation.
 
     Ends after `updates`, or after `patience` validations without a better score. The model then holds the mean of the

@@ -17,11 +17,15 @@ def sequences(count: int, longest: int) -> list[str]:
     return [" ".join(rng.choices(LETTERS, k=rng.randint(2, longest))) for _ in range(count)]
 
 
-@pytest.mark.parametrize("changes", [
-    {"model__cell": "lstm", "model__attention": "general", "model__query": "after"},
-    {"model__cell": "gru", "model__attention": "dot", "model__query": "after", "model__input_feeding": True},
-    {"model__cell": "gru", "model__attention": "additive", "model__query": "before"},
-], ids=lambda changes: "-".join(map(str, changes.values())))
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model__cell": "lstm", "model__attention": "general", "model__query": "after"},
+        {"model__cell": "gru", "model__attention": "dot", "model__query": "after", "model__input_feeding": True},
+        {"model__cell": "gru", "model__attention": "additive", "model__query": "before"},
+    ],
+    ids=lambda changes: "-".join(map(str, changes.values())),
+)
 def test_attention_learns_to_copy_and_reverse(tmp_path: Path, changes: dict[str, object]) -> None:
     for name, turn in (("copy", 1), ("reverse", -1)):
         pairs = [(s, " ".join(s.split()[::turn])) for s in sequences(1500, 7)]
@@ -39,8 +43,13 @@ def test_a_fixed_context_learns_short_sequences(tmp_path: Path) -> None:
 
 def test_the_sampled_softmax_learns_too(tmp_path: Path) -> None:
     pairs = [(s, s) for s in sequences(1500, 6)]
-    settings = tiny.pipeline(model__hidden=64, train__updates=350, train__batch_tokens=256,
-                             train__sampled_softmax=6, train__sampled_share=0.75)
+    settings = tiny.pipeline(
+        model__hidden=64,
+        train__updates=350,
+        train__batch_tokens=256,
+        train__sampled_softmax=6,
+        train__sampled_share=0.75,
+    )
     _, _, exact = tiny.train(tmp_path, settings, pairs)
     assert exact > 0.9
 

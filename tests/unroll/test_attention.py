@@ -32,7 +32,9 @@ def expected_score(kind: str, attention: Attention, q: np.ndarray, k: np.ndarray
     return {
         "dot": lambda: q @ k,
         "general": lambda: q @ w["key.weight"] @ k,
-        "additive": lambda: w["energy.weight"][0] @ np.tanh(w["query.weight"] @ q + w["query.bias"] + w["key.weight"] @ k),
+        "additive": lambda: (
+            w["energy.weight"][0] @ np.tanh(w["query.weight"] @ q + w["query.bias"] + w["key.weight"] @ k)
+        ),
     }[kind]()
 
 

@@ -32,22 +32,32 @@ def sign(folder: Path) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
-@pytest.mark.parametrize("changes", [
-    {}, {"tokenize__joint": False}, {"model__tied": False}, {"model__cell": "gru", "model__attention": "additive"},
-    {"model__query": "before", "model__encoder_layers": 2, "model__decoder_layers": 2}, {"tokenize__kind": "char", "tokenize__vocab_size": 300},
-])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"tokenize__joint": False},
+        {"model__tied": False},
+        {"model__cell": "gru", "model__attention": "additive"},
+        {"model__query": "before", "model__encoder_layers": 2, "model__decoder_layers": 2},
+        {"tokenize__kind": "char", "tokenize__vocab_size": 300},
+    ],
+)
 def test_what_is_saved_is_what_is_loaded(tmp_path: Path, changes: dict[str, object]) -> None:
     folder = tiny.checkpoint(tmp_path, tiny.pipeline(train__updates=11, **changes))
     first, again = checkpoints.load(folder), checkpoints.load(folder)
     for name, value in first.model.state_dict().items():
         assert torch.equal(value, again.model.state_dict()[name]), name
-    second = checkpoints.save(tmp_path / "second", first.model, first.params, tmp_path / "tokenized", first.manifest["inputs"])
+    second = checkpoints.save(
+        tmp_path / "second", first.model, first.params, tmp_path / "tokenized", first.manifest["inputs"]
+    )
     assert second == first.manifest
 
 
 def test_tied_weights_are_stored_once(saved: Path) -> None:
     assert {"decoder.logits.weight", "encoder.embedding.weight"}.isdisjoint(load_file(saved / "model.safetensors")) or (
-        "decoder.embedding.weight" not in load_file(saved / "model.safetensors"))
+        "decoder.embedding.weight" not in load_file(saved / "model.safetensors")
+    )
 
 
 def test_a_flipped_bit_is_refused(copy: Path) -> None:
@@ -85,10 +95,16 @@ def test_the_tokenizer_of_another_model_is_refused_even_with_fresh_hashes(copy: 
         checkpoints.load(copy)
 
 
-@pytest.mark.parametrize(("name", "content"), [
-    ("model.safetensors", b"\x80\x04\x95 a pickle"), ("model.safetensors", b""), ("params.json", b"{}"),
-    ("params.json", b"\xff"), ("source.tokenizer.json", b"[1]"),
-])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("model.safetensors", b"\x80\x04\x95 a pickle"),
+        ("model.safetensors", b""),
+        ("params.json", b"{}"),
+        ("params.json", b"\xff"),
+        ("source.tokenizer.json", b"[1]"),
+    ],
+)
 def test_files_that_are_something_else_are_refused(copy: Path, name: str, content: bytes) -> None:
     (copy / name).write_bytes(content)
     sign(copy)

@@ -20,8 +20,18 @@ WAYS = [("before", False), ("after", False), ("after", True)]
 
 def make(cell: str, attention: str, query: str, feeding: bool, tied: bool = True, layers: int = 2) -> Decoder:
     torch.manual_seed(0)
-    params = Model(cell=cell, hidden=H, encoder_layers=1, decoder_layers=layers, attention=attention, query=query,
-                   input_feeding=feeding, reverse_source=False, tied=tied, dropout=0.0)
+    params = Model(
+        cell=cell,
+        hidden=H,
+        encoder_layers=1,
+        decoder_layers=layers,
+        attention=attention,
+        query=query,
+        input_feeding=feeding,
+        reverse_source=False,
+        tied=tied,
+        dropout=0.0,
+    )
     return Decoder(nn.Embedding(V, D), H, params).double()
 
 

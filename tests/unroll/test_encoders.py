@@ -13,8 +13,18 @@ from unroll.params import Model
 
 def make(cell: str, layers: int = 2) -> SequenceEncoder:
     torch.manual_seed(0)
-    params = Model(cell=cell, hidden=8, encoder_layers=layers, decoder_layers=1, attention="dot", query="after",
-                   input_feeding=False, reverse_source=False, tied=True, dropout=0.0)
+    params = Model(
+        cell=cell,
+        hidden=8,
+        encoder_layers=layers,
+        decoder_layers=1,
+        attention="dot",
+        query="after",
+        input_feeding=False,
+        reverse_source=False,
+        tied=True,
+        dropout=0.0,
+    )
     return SequenceEncoder(nn.Embedding(20, 6), params).double()
 
 

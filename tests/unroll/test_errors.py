@@ -7,12 +7,19 @@ import pytest
 from unroll import errors
 
 
-@pytest.mark.parametrize(("kind", "code"), [
-    (errors.ParamsError, 2), (errors.DataError, 3), (errors.IntegrityError, 4), (errors.ResourceError, 5),
-    (errors.DivergenceError, 6),
-])
-def test_each_kind_ends_in_one_line_and_its_code(kind: type[errors.UnrollError], code: int,
-                                                 capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (errors.ParamsError, 2),
+        (errors.DataError, 3),
+        (errors.IntegrityError, 4),
+        (errors.ResourceError, 5),
+        (errors.DivergenceError, 6),
+    ],
+)
+def test_each_kind_ends_in_one_line_and_its_code(
+    kind: type[errors.UnrollError], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended, errors.one_line():
         raise kind("what:\n  where; how to mend")
     assert ended.value.code == code

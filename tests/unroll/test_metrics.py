@@ -23,7 +23,9 @@ def test_bleu_with_a_varying_number_of_references_follows_a_hand_count() -> None
     hypotheses = ["the cat sat on a mat today", "one dog ran in a park"]
     # Matches: 1-grams 6/7 and 6/6 (clipped over both references), 2-grams 4/6 and 5/5, 3-grams 2/5 and 4/4, 4-grams 1/4, 2/3.
     precisions = [12 / 13, 9 / 11, 6 / 9, 3 / 7]
-    expected = 100 * math.exp(sum(map(math.log, precisions)) / 4)  # as long as the closest references: no brevity penalty
+    expected = 100 * math.exp(
+        sum(map(math.log, precisions)) / 4
+    )  # as long as the closest references: no brevity penalty
     assert metrics.bleu(hypotheses, REFERENCES) == pytest.approx(expected, abs=1e-6)
 
 
@@ -68,6 +70,8 @@ def test_the_bootstrap_is_the_same_for_the_same_seed(monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("SACREBLEU_SEED", raising=False)
     texts = sentences(100)
     systems = spoil(texts, 0.2, 1), spoil(texts, 0.2, 2)
-    first, same, *others = (metrics.paired_bootstrap([[t] for t in texts], *systems, 100, seed) for seed in (1, 1, 2, 3, 4))
+    first, same, *others = (
+        metrics.paired_bootstrap([[t] for t in texts], *systems, 100, seed) for seed in (1, 1, 2, 3, 4)
+    )
     assert first == same
     assert any(other.p_value != first.p_value for other in others)

@@ -16,7 +16,9 @@ PAIRS = [([4, 5, 6], [7, 8]), ([9], [10, 11, 12, 13]), ([5, 4], [])]
 
 def make(joint: bool = True) -> EncoderDecoder:
     torch.manual_seed(0)
-    recipe = tiny.recipe(tiny.pipeline(tokenize__joint=joint, model__hidden=8, model__encoder_layers=2, embed__dimensions=D))
+    recipe = tiny.recipe(
+        tiny.pipeline(tokenize__joint=joint, model__hidden=8, model__encoder_layers=2, embed__dimensions=D)
+    )
     return build(recipe, {"source": TABLE, "target": TABLE[: V - 3]}).double()
 
 

@@ -47,39 +47,50 @@ def test_every_shipped_pipeline_is_valid_and_survives_a_round_trip(name: str) ->
 
 def test_nothing_has_a_default() -> None:
     def models(kind: type[params.Section]) -> list[type[params.Section]]:
-        return [kind, *(m for field in kind.model_fields.values() for sub in params._models_in(field.annotation) for m in models(sub))]
+        return [
+            kind,
+            *(
+                m
+                for field in kind.model_fields.values()
+                for sub in params._models_in(field.annotation)
+                for m in models(sub)
+            ),
+        ]
 
     for model in models(params.Pipeline):
         assert all(field.is_required() for field in model.model_fields.values()), model
 
 
-@pytest.mark.parametrize(("path", "value", "expected"), [
-    ("train.lerning_rate", 1.0, "translate: train.lerning_rate: no such parameter; did you mean 'learning_rate'?"),
-    ("prepare.corpus.files", "a", "prepare.corpus.files: no such parameter; did you mean 'file'?"),
-    ("register.nam", "a", "did you mean 'name'?"),
-    ("train.learning_rate", "1e-3", "train.learning_rate: should be a valid number, not '1e-3'; write 0.001"),
-    ("train.updates", "many", "train.updates: should be a valid integer, not 'many'"),
-    ("train.updates", 0, "train.updates: should be greater than or equal to 1, not 0"),
-    ("train.updates", 10.5, "train.updates"),
-    ("train.threads", True, "train.threads"),
-    ("model.dropout", 1.0, "model.dropout: should be less than 1"),
-    ("model.dropout", float("nan"), "model.dropout"),
-    ("model.cell", "lstn", "model.cell: should be 'rnn', 'lstm' or 'gru', not 'lstn'"),
-    ("model.hidden", 511, "model.hidden"),
-    ("train.clip", ABSENT, "train.clip: is missing"),
-    ("fetch.kind", "whel", "fetch"),
-    ("fetch.sha256", "abc", "fetch.sha256"),
-    ("fetch.members", {"a": "../b"}, "fetch.members.a: '../b' must be a path inside the folder"),
-    ("prepare", 3, "prepare"),
-    ("prepare.split.kind", "random", "prepare.split"),
-    ("tokenize.vocab_size", 60_000, "tokenize.vocab_size: should be less than or equal to 50000"),
-    ("tokenize.vocab_size", 200, "tokenize: vocab_size must be at least 300 with kind 'bpe'"),
-    ("embed.neighbours_of", ["milk", 1], "embed.neighbours_of.1"),
-    ("embed.kind", "imported", "embed: source_vectors and target_vectors"),
-    ("train.sampled_softmax", 8000, "train.sampled_softmax must be smaller than tokenize.vocab_size"),
-    ("train.warmup", 100_000, "train.warmup must be smaller than train.updates"),
-    ("register.name", "a/b", "register.name"),
-])
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("train.lerning_rate", 1.0, "translate: train.lerning_rate: no such parameter; did you mean 'learning_rate'?"),
+        ("prepare.corpus.files", "a", "prepare.corpus.files: no such parameter; did you mean 'file'?"),
+        ("register.nam", "a", "did you mean 'name'?"),
+        ("train.learning_rate", "1e-3", "train.learning_rate: should be a valid number, not '1e-3'; write 0.001"),
+        ("train.updates", "many", "train.updates: should be a valid integer, not 'many'"),
+        ("train.updates", 0, "train.updates: should be greater than or equal to 1, not 0"),
+        ("train.updates", 10.5, "train.updates"),
+        ("train.threads", True, "train.threads"),
+        ("model.dropout", 1.0, "model.dropout: should be less than 1"),
+        ("model.dropout", float("nan"), "model.dropout"),
+        ("model.cell", "lstn", "model.cell: should be 'rnn', 'lstm' or 'gru', not 'lstn'"),
+        ("model.hidden", 511, "model.hidden"),
+        ("train.clip", ABSENT, "train.clip: is missing"),
+        ("fetch.kind", "whel", "fetch"),
+        ("fetch.sha256", "abc", "fetch.sha256"),
+        ("fetch.members", {"a": "../b"}, "fetch.members.a: '../b' must be a path inside the folder"),
+        ("prepare", 3, "prepare"),
+        ("prepare.split.kind", "random", "prepare.split"),
+        ("tokenize.vocab_size", 60_000, "tokenize.vocab_size: should be less than or equal to 50000"),
+        ("tokenize.vocab_size", 200, "tokenize: vocab_size must be at least 300 with kind 'bpe'"),
+        ("embed.neighbours_of", ["milk", 1], "embed.neighbours_of.1"),
+        ("embed.kind", "imported", "embed: source_vectors and target_vectors"),
+        ("train.sampled_softmax", 8000, "train.sampled_softmax must be smaller than tokenize.vocab_size"),
+        ("train.warmup", 100_000, "train.warmup must be smaller than train.updates"),
+        ("register.name", "a/b", "register.name"),
+    ],
+)
 def test_a_wrong_parameter_is_named_with_its_mend(path: str, value: Any, expected: str) -> None:
     assert expected in message(path, value)
 
@@ -104,7 +115,9 @@ def test_a_file_that_is_no_params_file_is_one_line(tmp_path: Path, content: byte
 
 
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
-trees = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3))
+trees = st.recursive(
+    leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+)
 
 
 @given(section=st.sampled_from(sorted(SECTION)), value=trees)

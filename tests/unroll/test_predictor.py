@@ -46,7 +46,9 @@ def test_streaming_in_small_windows_changes_nothing(predictor: Predictor, monkey
     whole = [found[0].text for found in predictor.predict(ODD, beam=2, n_best=1)]
     monkeypatch.setattr(module, "WINDOW", 1)
     small = predictor.search.model_copy(update={"batch_sentences": 3})
-    windows = Predictor(predictor.model, {"source": predictor.source, "target": predictor.target}, predictor.params, small)
+    windows = Predictor(
+        predictor.model, {"source": predictor.source, "target": predictor.target}, predictor.params, small
+    )
     assert [found[0].text for found in windows.stream(iter(ODD), beam=2, n_best=1)] == whole
 
 
@@ -54,7 +56,7 @@ def test_a_stream_reads_no_further_than_its_window(predictor: Predictor, monkeyp
     monkeypatch.setattr(module, "WINDOW", 1)
     read = []
 
-    def endless():  # noqa: ANN202
+    def endless():
         while True:
             read.append("milk")
             yield "milk"

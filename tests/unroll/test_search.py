@@ -27,7 +27,9 @@ class Prefixes:
 
     def select(self, rows: Tensor, sentences: Tensor | None = None) -> Prefixes:
         chosen = rows.tolist()
-        return Prefixes(tuple(self.said[r] for r in chosen), tuple(self.sentences[r] for r in chosen), self.weights_BS[rows])
+        return Prefixes(
+            tuple(self.said[r] for r in chosen), tuple(self.sentences[r] for r in chosen), self.weights_BS[rows]
+        )
 
 
 class Language:
@@ -53,7 +55,9 @@ class Language:
     def step(self, ids: Tensor, state: Prefixes) -> tuple[Tensor, Prefixes]:
         said = tuple((*prefix, token) for prefix, token in zip(state.said, ids.tolist(), strict=True))
         logits = torch.from_numpy(np.stack([self.logits(b, p) for b, p in zip(state.sentences, said, strict=True)]))
-        looked = torch.tensor([[p[-1], len(p), b] for p, b in zip(said, state.sentences, strict=True)], dtype=torch.float)
+        looked = torch.tensor(
+            [[p[-1], len(p), b] for p, b in zip(said, state.sentences, strict=True)], dtype=torch.float
+        )
         return logits, Prefixes(said, state.sentences, looked)
 
 
@@ -78,7 +82,9 @@ def test_scores_and_alignments_are_those_of_the_hypothesis(seed: int, beams: int
             assert hypothesis.weights_TS.tolist() == looked_at(sentence, hypothesis.ids)
             if len(hypothesis.ids) < limit:
                 tokens = (*hypothesis.ids, EOS)
-                assert hypothesis.score == pytest.approx(language.log_prob(sentence, tokens) / len(tokens) ** 0.7, abs=1e-4)
+                assert hypothesis.score == pytest.approx(
+                    language.log_prob(sentence, tokens) / len(tokens) ** 0.7, abs=1e-4
+                )
 
 
 @given(seed=st.integers(0, 10_000), limits=st.lists(st.integers(0, 6), min_size=1, max_size=4))

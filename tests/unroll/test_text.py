@@ -16,8 +16,16 @@ from unroll.params import Tokenize
 from unroll.text import JOINER, Tokenizer, WordTokenizer, restore
 
 SENTENCES = [
-    "I drink milk.", "You drink water, don't you?", "She has 3.5 dogs.", "¿Dónde está la leche?", "Él bebe leche.",
-    "See https://example.org/a.", "He said: \"No!\"", "It's 8:30 now.", "We live in a small house.", "Bebo agua.",
+    "I drink milk.",
+    "You drink water, don't you?",
+    "She has 3.5 dogs.",
+    "¿Dónde está la leche?",
+    "Él bebe leche.",
+    "See https://example.org/a.",
+    'He said: "No!"',
+    "It's 8:30 now.",
+    "We live in a small house.",
+    "Bebo agua.",
 ] * 3
 
 
@@ -53,12 +61,23 @@ def test_words_come_back_exactly_from_their_surfaces(tokenizers: dict[str, Token
 def test_words_follow_the_lecture(tokenizers: dict[str, Tokenizer]) -> None:
     words = tokenizers["word"]
     ids = words.encode(["He has 42 zebras, see www.zoo.org/z."])[0]
-    assert [words.vocabulary[i] for i in ids] == ["He", "has", "[NUM]", "[UNK]", f"{JOINER},", "[UNK]", "[URL]", f"{JOINER}."]
+    assert [words.vocabulary[i] for i in ids] == [
+        "He",
+        "has",
+        "[NUM]",
+        "[UNK]",
+        f"{JOINER},",
+        "[UNK]",
+        "[URL]",
+        f"{JOINER}.",
+    ]
 
 
 def test_a_vocabulary_holds_the_most_frequent_words() -> None:
     texts = ["a a a b b c", "a b d"]
-    words = text.train(iter(texts), Tokenize(kind="word", joint=True, vocab_size=WordTokenizer.special + 2, lowercase=False))
+    words = text.train(
+        iter(texts), Tokenize(kind="word", joint=True, vocab_size=WordTokenizer.special + 2, lowercase=False)
+    )
     assert words.vocabulary[WordTokenizer.special :] == ["a", "b"]
 
 
@@ -121,12 +140,17 @@ def test_no_text_at_all_can_be_written_and_read(tokenizers: dict[str, Tokenizer]
 
 
 def test_placeholders_become_the_words_that_attention_points_at() -> None:
-    source, surfaces = ["Tom", "[NUM]", "[UNK]", "[URL]", f"{JOINER}."], ["Tom", "42", "Xanadu", "www.x.org", f"{JOINER}."]
-    weights = np.array([
-        [0.1, 0.1, 0.7, 0.05, 0.05],  # [UNK] looks at Xanadu
-        [0.1, 0.1, 0.7, 0.05, 0.05],  # [NUM] looks there too, but there is one number
-        [0.9, 0.0, 0.0, 0.05, 0.05],  # so does [URL]
-        [0.9, 0.0, 0.0, 0.0, 0.1],  # a known word stays
-    ])
+    source, surfaces = (
+        ["Tom", "[NUM]", "[UNK]", "[URL]", f"{JOINER}."],
+        ["Tom", "42", "Xanadu", "www.x.org", f"{JOINER}."],
+    )
+    weights = np.array(
+        [
+            [0.1, 0.1, 0.7, 0.05, 0.05],  # [UNK] looks at Xanadu
+            [0.1, 0.1, 0.7, 0.05, 0.05],  # [NUM] looks there too, but there is one number
+            [0.9, 0.0, 0.0, 0.05, 0.05],  # so does [URL]
+            [0.9, 0.0, 0.0, 0.0, 0.1],  # a known word stays
+        ]
+    )
     target = ["[UNK]", f"{JOINER}[NUM]", "[URL]", "vive"]
     assert restore(target, source, surfaces, weights) == ["Xanadu", f"{JOINER}42", "www.x.org", "vive"]
