@@ -6,8 +6,8 @@
       |    |    |    |     |       |     |      |
       I drink milk   .    <go>   Bebo  leche    .
 
-The encoder reads the source whole; the decoder starts from its last state, hears the target so far, and may look back at
-every source position.
+The encoder reads the source whole; the decoder starts from its last state, hears the target so far, and may look back
+at every source position.
 """
 
 ENCODER = "sequence"

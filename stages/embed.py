@@ -53,14 +53,16 @@ def start(
 ) -> dict[str, Vectors]:
     """Return the vectors each side starts from; a vocabulary that both share is learnt from both and has one table."""
     if params.kind == "random":
-        return dict.fromkeys(SIDES, {})
+        return {side: {} for side in SIDES}
     joint = tokenizers["source"].vocabulary == tokenizers["target"].vocabulary
     if params.kind == "imported":
         files = {"source": params.source_vectors, "target": params.target_vectors}
         found = {s: embeddings.imported(raw / f, tokenizers[s], params) if f else {} for s, f in files.items()}
-        return dict.fromkeys(SIDES, {**found["source"], **found["target"]}) if joint else found
+        both = {**found["source"], **found["target"]}
+        return {side: both if joint else found[side] for side in SIDES}
     if joint:
-        return dict.fromkeys(SIDES, embeddings.pretrain([ids[side] for side in SIDES], params))
+        learnt = embeddings.pretrain([ids[side] for side in SIDES], params)
+        return dict.fromkeys(SIDES, learnt)
     return {side: embeddings.pretrain([ids[side]], params) for side in SIDES}
 
 

@@ -98,7 +98,7 @@ def translated(predictor: Predictor, sources: Iterable[str], beam: int, what: st
 
 
 def scores(rows: list[Scored]) -> dict[str, float | str]:
-    """Return the test scores: the beam's, the greedy search's, with one reference, without near neighbours, by length."""
+    """Return the test scores: of beam and greedy search, with one reference, without near neighbours, by length."""
     references = [row.references for row in rows]
     hypotheses, greedy = [row.hypothesis for row in rows], [row.greedy for row in rows]
     report: dict[str, float | str] = {

@@ -94,7 +94,8 @@ def learning(network: EncoderDecoder, recipe: Recipe, folders: Folders) -> Itera
     fabric = Fabric(accelerator=settings.accelerator, devices=1, precision=settings.precision)
     train, valid = (
         Batches(
-            *(text.open_ids(folders.tokenized, split, side) for side in ("source", "target")),
+            text.open_ids(folders.tokenized, split, "source"),
+            text.open_ids(folders.tokenized, split, "target"),
             settings.batch_tokens,
             recipe.model.reverse_source,
             settings.seed,

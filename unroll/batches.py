@@ -96,7 +96,7 @@ class Batches:
                 batches.append(order[first:row])
                 first, longest = row, int(length)
         batches.append(order[first:])
-        random.shuffle(batches)  # type: ignore[arg-type]
+        random.shuffle(batches)
         return batches
 
     def epoch(self, epoch: int) -> Iterator[Batch]:

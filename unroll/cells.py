@@ -60,11 +60,8 @@ class FusedCell(Cell):
 
     def parts(self, x_BD: Tensor, h_BH: Tensor) -> tuple[Tensor, Tensor]:
         """Return (W x + b_x, U h + b_h), each with all gates side by side."""
-        kernel = self.kernel
-        return (
-            nn.functional.linear(x_BD, kernel.weight_ih_l0, kernel.bias_ih_l0),
-            nn.functional.linear(h_BH, kernel.weight_hh_l0, kernel.bias_hh_l0),
-        )
+        W, U, b_x, b_h = self.kernel.all_weights[0]
+        return nn.functional.linear(x_BD, W, b_x), nn.functional.linear(h_BH, U, b_h)
 
     def unroll(self, x_BTD: Tensor, lengths_B: Tensor, state: State) -> tuple[Tensor, State]:
         """As `Cell.unroll`, in one kernel call; rows of unequal length are packed."""
@@ -111,9 +108,9 @@ class LSTM(FusedCell):
     def __init__(self, input_size: int, hidden: int) -> None:
         super().__init__(input_size, hidden)
         self.kernel = nn.LSTM(input_size, hidden, batch_first=True)
-        with torch.no_grad():
-            self.kernel.bias_ih_l0[hidden : 2 * hidden] = 1.0
-            self.kernel.bias_hh_l0[hidden : 2 * hidden] = 0.0
+        _, _, b_x, b_h = self.kernel.all_weights[0]
+        nn.init.ones_(b_x[hidden : 2 * hidden])
+        nn.init.zeros_(b_h[hidden : 2 * hidden])
 
     def step(self, x_BD: Tensor, state: State) -> State:
         """Return (h, c)."""

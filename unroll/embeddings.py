@@ -1,7 +1,7 @@
 """Where embeddings start from: pretrained here, imported, or drawn at random.
 
-Every table is V x D, float32. Pretrained and imported vectors are scaled to the standard deviation `SCALE`, about what a
-recurrent layer of a few hundred units wants to read; rows without a vector are drawn from a normal of the same scale.
+Every table is V x D, float32. Pretrained and imported vectors are scaled to the standard deviation `SCALE`, about what
+a recurrent layer of a few hundred units wants to read; rows without a vector are drawn from a normal of the same scale.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Sentences:
 def pretrain(sides: Sequence[Ids], params: Embed) -> Vectors:
     """Learn vectors from the rows of one side, or of both if they share a vocabulary.
 
-    `skipgram` and `cbow` are Mikolov (2013), `fasttext` is Bojanowski (2017) over whole ids, each with negative sampling.
-    One worker: with more, gensim's result hangs on the order in which threads meet.
+    `skipgram` and `cbow` are Mikolov (2013), `fasttext` is Bojanowski (2017) over whole ids, each with negative
+    sampling. One worker: with more, gensim's result hangs on the order in which threads meet.
     """
     from gensim.models import FastText, Word2Vec
 
@@ -89,7 +89,7 @@ def read_vectors(path: Path, dimensions: int, words: Iterable[str]) -> Iterator[
     """
     wanted = {word.encode() for word in words}
     try:
-        with OPENERS.get(path.suffix, open)(path, "rb") as file:  # type: ignore[attr-defined]
+        with OPENERS.get(path.suffix, open)(path, "rb") as file:
             for number, line in enumerate(file, 1):
                 word, *cells = line.rstrip(b"\r\n ").split(b" ")
                 if number == 1 and len(cells) == 1 and word.isdigit() and cells[0].isdigit():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -20,7 +23,8 @@ class SequenceEncoder(nn.Module):
         self.dropout = nn.Dropout(params.dropout)
         cell, half = CELLS[params.cell], params.hidden // 2
         widths = [embedding.embedding_dim] + [params.hidden] * (params.encoder_layers - 1)
-        self.layers = nn.ModuleList(Bidirectional(cell(width, half), cell(width, half)) for width in widths)
+        layers = [Bidirectional(cell(width, half), cell(width, half)) for width in widths]
+        self.layers = cast(Sequence[Bidirectional], nn.ModuleList(layers))
 
     def forward(self, source_BS: Tensor, lengths_B: Tensor) -> Memory:
         """Return the memory of a batch of sources."""

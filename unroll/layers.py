@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +42,7 @@ class Stack(nn.Module):
 
     def __init__(self, cells: Sequence[Cell], dropout: float) -> None:
         super().__init__()
-        self.cells = nn.ModuleList(cells)
+        self.cells = cast(Sequence[Cell], nn.ModuleList(cells))
         self.dropout = nn.Dropout(dropout)
 
     def step(self, x_BD: Tensor, states: tuple[State, ...]) -> tuple[Tensor, tuple[State, ...]]:

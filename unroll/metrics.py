@@ -9,10 +9,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from sacrebleu.metrics import BLEU
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.significance import Result
 
 References = Sequence[Sequence[str]]
 """the references of each sentence, at least one"""
@@ -25,14 +26,14 @@ def bleu(hypotheses: Sequence[str], references: References) -> float:
 
 def chrf(hypotheses: Sequence[str], references: References) -> float:
     """Return the corpus chrF2 (Popovic 2015), 0 to 100."""
-    from sacrebleu.metrics import CHRF
+    from sacrebleu.metrics.chrf import CHRF
 
     return float(CHRF().corpus_score(hypotheses, _streams(references)).score)
 
 
 def sentence_chrf(hypothesis: str, references: Sequence[str]) -> float:
     """Return one sentence's chrF2, 0 to 100; of two scores for one sentence it is the steadier one."""
-    from sacrebleu.metrics import CHRF
+    from sacrebleu.metrics.chrf import CHRF
 
     return float(CHRF().sentence_score(hypothesis, list(references)).score)
 
@@ -66,23 +67,25 @@ def paired_bootstrap(
     before = os.environ.get("SACREBLEU_SEED")
     os.environ["SACREBLEU_SEED"] = str(seed)  # the only way to tell it
     try:
-        systems = [("champion", list(champion)), ("challenger", list(challenger))]
+        systems: list[tuple[str, Sequence[str]]] = [("champion", champion), ("challenger", challenger)]
         test = PairedTest(systems, {"BLEU": _bleu()}, _streams(references), test_type="bs", n_samples=resamples)
-        old, new = test()[1]["BLEU"]
+        old, new = cast("list[Result]", test()[1]["BLEU"])
     finally:
         if before is None:
             del os.environ["SACREBLEU_SEED"]
         else:
             os.environ["SACREBLEU_SEED"] = before
-    return Verdict(float(new.score - old.score), float(new.p_value))
+    assert new.p_value is not None  # only the baseline has none
+    return Verdict(new.score - old.score, new.p_value)
 
 
 def _bleu() -> BLEU:
-    from sacrebleu.metrics import BLEU
+    from sacrebleu.metrics.bleu import BLEU
 
     return BLEU()
 
 
-def _streams(references: References) -> list[list[str | None]]:
-    # sacreBLEU wants the first references of all sentences, then the second ones; None where there is none.
-    return [list(stream) for stream in zip_longest(*references)]
+def _streams(references: References) -> list[Sequence[str]]:
+    # sacreBLEU wants the first references of all sentences, then the second ones; None where there is none, which its
+    # types do not tell.
+    return cast(list[Sequence[str]], list(zip_longest(*references)))

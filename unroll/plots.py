@@ -84,9 +84,9 @@ def embeddings(
     from matplotlib import colormaps
 
     figure, (axes,) = _figure(12, 9.5)
-    palette = colormaps["tab20" if len(titles) > 10 else "tab10"].colors
+    palette = colormaps["tab20" if len(titles) > 10 else "tab10"]
     for word, group, (x, y) in sorted(zip(words, groups, points, strict=True), key=lambda entry: entry[1]):
-        colour = palette[group % len(palette)] if group >= 0 else SOFT
+        colour = palette(group % palette.N) if group >= 0 else SOFT
         named = group >= 0 and titles[group] == word
         axes.text(
             x,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 import torch
@@ -26,7 +26,8 @@ class SearchState(Protocol):
         """Return the state of some rows, in a new order; of some sentences, if theirs change too."""
 
 
-Step = Callable[[Tensor, SearchState], tuple[Tensor, SearchState]]
+State = TypeVar("State", bound=SearchState)
+Step = Callable[[Tensor, State], tuple[Tensor, State]]
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Hypothesis:
 
 @torch.no_grad()
 def greedy(
-    step: Step, state: SearchState, limits_B: Tensor, go: int, eos: int, length_penalty: float
+    step: Step[State], state: State, limits_B: Tensor, go: int, eos: int, length_penalty: float
 ) -> list[Hypothesis]:
     """Return for each sentence the hypothesis of the likeliest next token, at most `limits_B` tokens long.
 
@@ -105,7 +106,7 @@ class _Finished:
 
 @torch.no_grad()
 def beam_search(
-    step: Step, state: SearchState, limits_B: Tensor, beams: int, go: int, eos: int, length_penalty: float
+    step: Step[State], state: State, limits_B: Tensor, beams: int, go: int, eos: int, length_penalty: float
 ) -> list[list[Hypothesis]]:
     """Return for each sentence up to `beams` hypotheses, best first, each at most `limits_B` tokens long.
 

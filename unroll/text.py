@@ -1,7 +1,7 @@
 """Text <-> tokens <-> ids, and the memory-mapped arrays in which the ids of a corpus lie.
 
-Two families share one interface: sentencepiece's subwords (`bpe`, `unigram`, `char`), whose round trip is exact, and the
-lecture's words, whose round trip is exact up to the placeholders `[UNK]`, `[NUM]` and `[URL]`.
+Two families share one interface: sentencepiece's subwords (`bpe`, `unigram`, `char`), whose round trip is exact, and
+the lecture's words, whose round trip is exact up to the placeholders `[UNK]`, `[NUM]` and `[URL]`.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class SubwordTokenizer(Tokenizer):
 
 
 class WordTokenizer(Tokenizer):
-    """The lecture's words: known words by rank of frequency, `[NUM]` and `[URL]` for numbers and addresses, else `[UNK]`.
+    """The lecture's words: known ones by frequency, `[NUM]` and `[URL]` for numbers and addresses, else `[UNK]`.
 
     A letter sequence with inner apostrophes is a word, every other visible character is one. A token that no space
     precedes carries `JOINER`. The round trip is exact but for the placeholders and for a `JOINER` in the text itself.
@@ -150,8 +150,8 @@ class WordTokenizer(Tokenizer):
     PATTERN = re.compile(
         r"(?P<URL>(?:https?://|www\.)\S*[\w/])|(?P<NUM>\d+(?:[.,:]\d+)*)|[^\W\d_]+(?:['’][^\W\d_]+)*|\S"
     )
-    PLACEHOLDERS = ["[UNK]", "[NUM]", "[URL]"]
-    RESERVED = SPECIAL[:UNK] + PLACEHOLDERS + [JOINER + name for name in PLACEHOLDERS]
+    PLACEHOLDERS = ("[UNK]", "[NUM]", "[URL]")
+    RESERVED = (*SPECIAL[:UNK], *PLACEHOLDERS, *(f"{JOINER}[{name}]" for name in ("UNK", "NUM", "URL")))
     special = len(RESERVED)
 
     def __init__(self, vocabulary: list[str], lowercase: bool) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count, islice
+from typing import cast
 
 import torch
 from lightning_fabric import Fabric
@@ -46,7 +47,7 @@ class Progress:
 
 
 def learning_rate(update: int, params: Train) -> float:
-    """Return the rate of an update, counted from 1: a linear warm-up, then the decay, which would reach 0 one too late."""
+    """Return the rate of an update, counted from 1: a linear warm-up, then the decay to nearly 0."""
     if update <= params.warmup:
         return params.learning_rate * update / params.warmup
     done = (update - params.warmup - 1) / (params.updates - params.warmup)
@@ -97,7 +98,7 @@ class Learner:
         norm = self.fabric.clip_gradients(
             self.model, self.optimizer, max_norm=self.params.clip, error_if_nonfinite=False
         )
-        self.norm = float(norm)
+        self.norm = float(cast(Tensor, norm))
         if not math.isfinite(self.norm):
             raise DivergenceError(
                 f"train: the gradient is {self.norm} at update {self.updates}; lower "

@@ -33,9 +33,14 @@ def test_equal_content_has_one_identity_and_other_content_another(tmp_path: Path
 
 def test_a_failure_leaves_the_old_folder_and_no_litter(tmp_path: Path) -> None:
     make(tmp_path / "raw")
-    with pytest.raises(ZeroDivisionError), artifacts.writing(tmp_path / "raw", "raw", {}) as aside:
-        (aside / "half").write_text("x")
-        raise ZeroDivisionError
+
+    def fail_halfway() -> None:
+        with artifacts.writing(tmp_path / "raw", "raw", {}) as aside:
+            (aside / "half").write_text("x")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_halfway()
     assert artifacts.verify(tmp_path / "raw", "raw")["files"].keys() == {"a.bin", "inner/b.txt"}
     assert os.listdir(tmp_path) == ["raw"]
 

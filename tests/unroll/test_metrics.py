@@ -21,7 +21,8 @@ def test_a_perfect_translation_scores_100() -> None:
 
 def test_bleu_with_a_varying_number_of_references_follows_a_hand_count() -> None:
     hypotheses = ["the cat sat on a mat today", "one dog ran in a park"]
-    # Matches: 1-grams 6/7 and 6/6 (clipped over both references), 2-grams 4/6 and 5/5, 3-grams 2/5 and 4/4, 4-grams 1/4, 2/3.
+    # Matches, clipped over both references: 1-grams 6/7 and 6/6, 2-grams 4/6 and 5/5, 3-grams 2/5 and 4/4, 4-grams 1/4
+    # and 2/3.
     precisions = [12 / 13, 9 / 11, 6 / 9, 3 / 7]
     expected = 100 * math.exp(
         sum(map(math.log, precisions)) / 4
