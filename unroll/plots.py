@@ -29,7 +29,7 @@ def curves(columns: Mapping[str, Mapping[int, float]], path: Path) -> None:
     for name, colour in (("train_loss", SOFT), ("valid_loss", ACCENT)):
         _line(losses, columns.get(name, {}), name.replace("_", " "), colour)
     losses.set_ylabel("nats per target token")
-    losses.legend(frameon=False)
+    _legend(losses, "upper right")
     _line(scores, columns.get("valid_bleu", {}), "validation BLEU, greedy", SECOND)
     scores.set_ylabel("BLEU")
     scores.set_xlabel("updates")
@@ -37,7 +37,7 @@ def curves(columns: Mapping[str, Mapping[int, float]], path: Path) -> None:
     _line(rate, columns.get("learning_rate", {}), "learning rate", SOFT)
     rate.set_ylabel("learning rate", color=SOFT)
     rate.spines["top"].set_visible(False)
-    scores.legend(frameon=False, loc="lower right")
+    _legend(scores, "lower right")
     _save(figure, path)
 
 
@@ -62,10 +62,14 @@ def attention(maps: Sequence[Map], path: Path) -> None:
     for axes in grid:
         axes.set_axis_off()
     for axes, (source, target, weights_TS) in zip(grid, maps, strict=False):
+        if not weights_TS.size:
+            continue
         axes.set_axis_on()
         axes.imshow(weights_TS, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         axes.set_xticks(range(len(source)), [_shown(token) for token in source], rotation=60, ha="right")
         axes.set_yticks(range(len(target)), [_shown(token) for token in target])
+        for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+            label.set_parse_math(False)
         axes.tick_params(length=0, labelsize=9)
         axes.spines[:].set_visible(False)
     _save(figure, path)
@@ -98,10 +102,10 @@ def embeddings(
             va="center",
             fontweight="bold" if named else "normal",
             alpha=1.0 if group >= 0 else 0.6,
+            parse_math=False,
         )
-    axes.set_xlim(points[:, 0].min(), points[:, 0].max())
-    axes.set_ylim(points[:, 1].min(), points[:, 1].max())
-    axes.margins(0.05)
+    axes.update_datalim(points)
+    axes.autoscale_view()
     axes.set_axis_off()
     _save(figure, path)
 
@@ -121,6 +125,11 @@ def _line(axes: Axes, points: Mapping[int, float], label: str, colour: str) -> N
             marker="o" if len(points) < 40 else None,
             markersize=3.5,
         )
+
+
+def _legend(axes: Axes, place: str) -> None:
+    if axes.lines:
+        axes.legend(frameon=False, loc=place)
 
 
 def _figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:

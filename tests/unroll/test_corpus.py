@@ -371,3 +371,24 @@ def test_leakage_counts_either_side_by_key() -> None:
     assert corpus.leakage(train, corpus.hash_keys(held_out)) == 50
     assert corpus.leakage(train, corpus.hash_keys([])) == corpus.leakage(corpus.hash_keys([]), train) == 0
     assert corpus.leakage(train, train) == 100
+
+
+def test_prepared_rows_and_references_come_back_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "test.tsv"
+    path.write_text("hi\thola\tby A\nbye\tadi\u2028ós\t\nhi\tbuenas\tby B\n", encoding="utf-8", newline="")
+    assert list(corpus.prepared(path)) == [
+        corpus.Row("hi", "hola", "by A"),
+        corpus.Row("bye", "adi\u2028ós", ""),
+        corpus.Row("hi", "buenas", "by B"),
+    ]
+    assert corpus.references(path) == {"hi": ["hola", "buenas"], "bye": ["adi\u2028ós"]}
+    assert list(corpus.references(path)) == ["hi", "bye"]
+
+
+def test_far_sources_differ_from_every_train_source_in_more_than_a_word() -> None:
+    train = ["I drink cold milk.", "Hello"]
+    near = ["I drink warm milk.", "i DRINK cold milk", "You drink cold milk!", "Goodbye"]
+    far = ["I drink milk.", "I drink cold white milk.", "You drink warm milk.", "We sing."]
+    assert corpus.far_from(iter(train), near + far) == set(far)
+    assert corpus.far_from(iter([]), far) == set(far)
+    assert corpus.far_from(iter(train), []) == set()

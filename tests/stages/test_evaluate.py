@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+import shutil
+from typing import Any
+
+import pytest
+
+from stages import Folders, evaluate
+from unroll import artifacts, corpus, metrics
+from unroll.errors import IntegrityError
+from unroll.params import Pipeline
+from unroll.predictor import Predictor
+
+
+@pytest.fixture(scope="module")
+def rows(ran: Folders) -> list[dict[str, Any]]:
+    text = (ran.evaluation / "test.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.split("\n")[:-1]]
+
+
+@pytest.fixture(scope="module")
+def report(ran: Folders) -> dict[str, Any]:
+    return dict(json.loads((ran.reports / "evaluate.json").read_text()))
+
+
+def test_each_distinct_source_is_answered_as_the_predictor_does(
+    small: Pipeline, ran: Folders, rows: list[dict[str, Any]]
+) -> None:
+    references = corpus.references(ran.prepared / "test.tsv")
+    assert {row["source"]: row["references"] for row in rows} == references
+    predictor = Predictor.load(ran.model, small.evaluate.search, threads=1)
+    answers = predictor.predict(list(references), beam=small.evaluate.search.beam, n_best=1)
+    assert [row["hypothesis"] for row in rows] == [best.text for best, *_ in answers]
+
+
+def test_scores_are_those_of_the_rows(rows: list[dict[str, Any]], report: dict[str, Any]) -> None:
+    references = [row["references"] for row in rows]
+    for name, column in (("", "hypothesis"), ("_greedy", "greedy")):
+        said = [row[column] for row in rows]
+        assert report[f"bleu{name}"] == pytest.approx(metrics.bleu(said, references), abs=1e-3)
+        assert report[f"chrf{name}"] == pytest.approx(metrics.chrf(said, references), abs=1e-3)
+    assert report["bleu"] > 20
+    assert report["sentences"] == len(rows)
+    assert report["sentences_far"] == sum(row["far"] for row in rows)
+    assert "tok:13a" in report["signature"]
+
+
+def test_validation_is_scored_apart(ran: Folders, report: dict[str, Any]) -> None:
+    train = json.loads((ran.reports / "train.json").read_text())
+    assert set(corpus.references(ran.prepared / "valid.tsv")).isdisjoint(corpus.references(ran.prepared / "test.tsv"))
+    assert {"valid.bleu", "valid.bleu_greedy"} <= report.keys()
+    assert report["valid.bleu_greedy"] > train["best_valid_bleu"] / 2
+
+
+def test_worst_median_and_best_are_shown(ran: Folders, rows: list[dict[str, Any]]) -> None:
+    table = (ran.evaluation / "examples.md").read_text(encoding="utf-8")
+    ranked = sorted(rows, key=lambda row: (row["chrf"], row["source"]))
+    for name, row in (("worst", ranked[0]), ("best", ranked[-1])):
+        assert f"| {name} | {row['chrf']:.0f} | {row['source']} |" in table
+    assert "| median |" in table
+
+
+def test_pictures_are_there(ran: Folders) -> None:
+    for name in ("attention", "curves", "bleu_by_length"):
+        assert (ran.reports / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_model_of_other_parts_is_refused(small: Pipeline, ran: Folders) -> None:
+    folders = Folders(ran.root, "mixed")
+    shutil.copytree(ran.model, folders.model)
+    shutil.copytree(ran.prepared, folders.prepared)
+    shutil.copytree(ran.reports, folders.reports)
+    (folders.model / "source.tokenizer.json").write_text("{}")
+    with pytest.raises(IntegrityError, match=r"source\.tokenizer\.json"):
+        evaluate.run(small, folders)
+    assert not folders.evaluation.exists()
+
+
+def test_the_same_model_gives_the_same_bytes(small: Pipeline, ran: Folders) -> None:
+    folders = Folders(ran.root, "again2")
+    for kind in ("model", "prepared", "reports"):
+        shutil.copytree(getattr(ran, kind), getattr(folders, kind))
+    evaluate.run(small, folders)
+    assert artifacts.verify(folders.evaluation, "evaluation") == artifacts.verify(ran.evaluation, "evaluation")
+    for name in ("evaluate.json", "attention.png", "curves.png", "bleu_by_length.png"):
+        assert (folders.reports / name).read_bytes() == (ran.reports / name).read_bytes()

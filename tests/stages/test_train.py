@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+
+import pytest
+import torch
+
+from stages import Folders, train
+from unroll import artifacts, checkpoints, tracking
+from unroll.errors import DivergenceError
+from unroll.params import Pipeline
+
+
+def again(small: Pipeline, ran: Folders, pipeline: str, **changes: object) -> Folders:
+    folders = Folders(ran.root, pipeline)
+    for kind in ("prepared", "tokenized", "embedded"):
+        shutil.copytree(getattr(ran, kind), getattr(folders, kind))
+    train.run(small.model_copy(update={"train": small.train.model_copy(update=changes)}), folders)
+    return folders
+
+
+@pytest.fixture(autouse=True)
+def store(ran: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ran.root)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+def test_the_same_parameters_give_the_same_bytes(small: Pipeline, ran: Folders) -> None:
+    twin = again(small, ran, "twin")
+    assert artifacts.verify(twin.model, "model") == artifacts.verify(ran.model, "model")
+    for name in ("train.json", "curves.csv"):
+        assert (twin.reports / name).read_bytes() == (ran.reports / name).read_bytes()
+
+
+def test_another_seed_gives_another_model(small: Pipeline, ran: Folders) -> None:
+    other = again(small, ran, "seed", seed=2, updates=11)
+    assert checkpoints.load(other.model).params.train.seed == 2
+    assert (other.model / "model.safetensors").read_bytes() != (ran.model / "model.safetensors").read_bytes()
+
+
+def test_curves_and_report_say_how_it_went(small: Pipeline, ran: Folders) -> None:
+    with (ran.reports / "curves.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    losses = [float(row["train_loss"]) for row in rows]
+    assert losses[-1] < losses[0] / 2
+    scored = {int(row["update"]): float(row["valid_bleu"]) for row in rows if row["valid_bleu"]}
+    assert list(scored) == [200, 400]
+    report = json.loads((ran.reports / "train.json").read_text())
+    assert report["best_valid_bleu"] == max(scored.values()) > 20
+    assert report["updates"] == small.train.updates
+    weights = checkpoints.load(ran.model).model
+    assert report["parameters"] == sum(p.numel() for p in set(weights.parameters()))
+
+
+def test_the_checkpoint_remembers_all_it_was_made_by(small: Pipeline, ran: Folders) -> None:
+    recipe = checkpoints.load(ran.model).params
+    assert recipe.train == small.train
+    assert recipe.model == small.model
+    ancestry = artifacts.verify(ran.model, "model")["inputs"]
+    assert ancestry == {kind: artifacts.verify(getattr(ran, kind), kind) for kind in train.INPUTS}
+
+
+def test_the_run_in_mlflow_has_the_curves(ran: Folders) -> None:
+    with tracking._reaching() as client:
+        digest = artifacts.identity(artifacts.verify(ran.model, "model"))
+        experiment = client.get_experiment_by_name("translate").experiment_id
+        (run,) = client.search_runs([experiment], f"tags.`model.sha256` = '{digest}'")
+        history = client.get_metric_history(run.info.run_id, "train_loss")
+        assert [point.step for point in history] == list(range(20, 401, 20))
+        assert run.info.status == "FINISHED"
+        assert "tokens_per_second" in run.data.metrics
+
+
+def test_divergence_is_told_and_leaves_no_model(small: Pipeline, ran: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.nn.functional, "cross_entropy", lambda logits, *_, **__: logits.sum() * float("nan"))
+    with pytest.raises(DivergenceError, match=r"at update 1; lower train\.learning_rate"):
+        again(small, ran, "diverged")
+    assert not Folders(ran.root, "diverged").model.exists()
