@@ -15,7 +15,6 @@ import hashlib
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from pipelines import SHAPES
@@ -82,7 +81,7 @@ def first_model(recipe: Recipe, folders: Folders) -> EncoderDecoder:
 
 
 def learning(network: EncoderDecoder, recipe: Recipe, folders: Folders) -> Iterator[Progress]:
-    """Train a model in place, scoring greedy translations of the first distinct validation sources by BLEU."""
+    """Train a model in place, scoring greedy translations of distinct validation sources by BLEU."""
     from lightning_fabric import Fabric
 
     from unroll import metrics, text
@@ -104,13 +103,19 @@ def learning(network: EncoderDecoder, recipe: Recipe, folders: Folders) -> Itera
     )
     tokenizers = {side: text.load(folders.tokenized, side) for side in ("source", "target")}
     predictor = Predictor(network, tokenizers, recipe, SEARCH)
-    pairs = dict(islice(corpus.references(folders.prepared / "valid.tsv").items(), settings.validation_rows))
+    pairs = spread(corpus.references(folders.prepared / "valid.tsv"), settings.validation_rows)
 
     def score() -> float:
         answers = [best.text for best, *_ in predictor.stream(pairs, beam=1, n_best=1)]
         return metrics.bleu(answers, list(pairs.values()))
 
     return fit(network, len(tokenizers["target"]), train, valid, score, settings, fabric)
+
+
+def spread(pairs: dict[str, list[str]], most: int) -> dict[str, list[str]]:
+    """Return at most so many pairs, evenly from the whole: a corpus may be sorted, by length for one."""
+    step = max(-(-len(pairs) // most), 1)
+    return dict(list(pairs.items())[::step])
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -19,6 +18,8 @@ from unroll.artifacts import Manifest
 from unroll.errors import IntegrityError
 
 NAMES = {"raw": "corpus", "prepared": "prepared", "tokenized": "tokenizers", "embedded": "embeddings", "model": "model"}
+NAMED = 3
+"""A folder of more files than this is drawn with their number."""
 CODE = ("unroll", "stages", "pipelines", "params.yaml", "dvc.yaml", "constraints.txt")
 
 
@@ -97,8 +98,7 @@ def describe(folder: Path) -> str:
 
 def read_recipe(folder: Path) -> params.Recipe:
     """Return the parameters that a model was trained with, from its checkpoint folder."""
-    path = folder / "params.json"
-    return params.parse(params.Recipe, json.loads(path.read_text(encoding="utf-8")), str(path))
+    return params.load_json(params.Recipe, folder / "params.json")
 
 
 def _line(section: dict[str, Any]) -> str:
@@ -107,15 +107,16 @@ def _line(section: dict[str, Any]) -> str:
 
 
 def tree(manifest: Manifest) -> str:
-    """Return a folder's ancestry, drawn: kind, the first digits of its identity, and how many files it has."""
+    """Return a folder's ancestry, drawn: kinds, the first digits of their identities, and their files."""
     return "\n".join(_branches(manifest, set()))
 
 
 def _branches(manifest: Manifest, seen: set[str]) -> Iterator[str]:
-    digest, count = artifacts.identity(manifest), len(manifest["files"])
+    digest, names = artifacts.identity(manifest), sorted(manifest["files"])
     known = digest in seen
     seen.add(digest)
-    yield f"{manifest['kind']} {digest[:12]}  " + ("as above" if known else f"{count} file{'s' * (count != 1)}")
+    shown = ", ".join(names) if len(names) <= NAMED else f"{len(names)} files"
+    yield f"{manifest['kind']} {digest[:12]}  {'as above' if known else shown}"
     parents = [] if known else [parent for _, parent in sorted(manifest["inputs"].items())]
     for i, parent in enumerate(parents):
         first, *rest = _branches(parent, seen)

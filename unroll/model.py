@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,6 +14,20 @@ from unroll.batches import Batch
 from unroll.decoders import Decoder, DecoderState
 from unroll.encoders import SequenceEncoder
 from unroll.params import Recipe
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The part of a vocabulary over which a sampled softmax runs.
+
+    Attributes:
+        ids_C: sorted, each once; all labels are among them.
+        offsets_C: added to their logits. A candidate that was drawn stands for many that were not: with log of how
+            many, the sum of exp(logit) is on average that of the whole vocabulary (Bengio and Senecal 2003).
+    """
+
+    ids_C: Tensor
+    offsets_C: Tensor
 
 
 class EncoderDecoder(nn.Module):
@@ -34,20 +49,22 @@ class EncoderDecoder(nn.Module):
         """Return (logits_BV, state) after one more token."""
         return self.decoder.step(ids_B, state)
 
-    def forward(self, batch: Batch, candidates_C: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: Batch, candidates: Candidates | None = None) -> tuple[Tensor, Tensor]:
         """Return (logits_NV, labels_N) at the batch's real target positions, under teacher forcing.
 
-        With `candidates_C`, sorted ids among which are all of the batch's, logits are over them alone and labels count
-        in them: the sampled softmax.
+        With `candidates`, logits are over them alone and labels count in them: the sampled softmax.
         """
         memory = self.encode(batch.source_BS, batch.source_lengths_B)
         readouts_BTD = self.decoder.read(batch.input_BT, self.initial(memory))
         mask_BT = batch.mask_BT
         readouts_ND, labels_N, output = readouts_BTD[mask_BT], batch.output_BT[mask_BT], self.decoder.logits
-        if candidates_C is None:
+        if candidates is None:
             return output(readouts_ND), labels_N
-        logits_NC = nn.functional.linear(readouts_ND, output.weight[candidates_C], output.bias[candidates_C])
-        return logits_NC, torch.searchsorted(candidates_C, labels_N)
+        chosen_C = candidates.ids_C
+        bias_C = output.bias[chosen_C] + candidates.offsets_C
+        return nn.functional.linear(readouts_ND, output.weight[chosen_C], bias_C), torch.searchsorted(
+            chosen_C, labels_N
+        )
 
 
 ENCODERS: dict[str, type[SequenceEncoder]] = {"sequence": SequenceEncoder}

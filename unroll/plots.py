@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -127,7 +127,7 @@ def _line(axes: Axes, points: Mapping[int, float], label: str, colour: str) -> N
         )
 
 
-def _legend(axes: Axes, place: str) -> None:
+def _legend(axes: Axes, place: Literal["upper right", "lower right"]) -> None:
     if axes.lines:
         axes.legend(frameon=False, loc=place)
 

@@ -88,6 +88,11 @@ def store() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root() / 'mlflow.db'}"
 
 
+def _artifacts() -> Path | None:
+    """Return where artifacts lie: beside an SQLite file; a server keeps them where it pleases."""
+    return Path(store().removeprefix("sqlite:///")).parent / "mlartifacts" if store().startswith("sqlite:///") else None
+
+
 def _prepare(timeout: int) -> None:
     """Set what mlflow reads from the environment, before it is imported: no telemetry, no pickle, no chatter."""
     os.environ |= {
@@ -138,8 +143,8 @@ def _experiment(client: MlflowClient, pipeline: str) -> str:
     """Return the id of a pipeline's experiment, made or taken out of the bin where need be."""
     found = client.get_experiment_by_name(pipeline)
     if found is None:
-        remote = store().startswith("http")  # a server keeps artifacts where it pleases
-        return client.create_experiment(pipeline, None if remote else (root() / "mlartifacts" / pipeline).as_uri())
+        place = _artifacts()
+        return client.create_experiment(pipeline, (place / pipeline).as_uri() if place else None)
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
     return found.experiment_id
@@ -592,7 +597,7 @@ def ui(port: int) -> None:
         "MLFLOW_ENABLE_AI_GATEWAY": "false",
         "MLFLOW_ENABLE_ASSISTANT_SANDBOX": "true",  # its assistant runs no commands on this machine
         "MLFLOW_BACKEND_STORE_URI": store(),
-        "MLFLOW_ARTIFACTS_DESTINATION": (root() / "mlartifacts").as_uri(),
+        "MLFLOW_ARTIFACTS_DESTINATION": (_artifacts() or root() / "mlartifacts").as_uri(),
     }
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     with tempfile.TemporaryFile() as said:

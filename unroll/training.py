@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from unroll.batches import Batch, Batches
 from unroll.errors import DivergenceError
+from unroll.model import Candidates
 from unroll.params import Train
 
 Weights = dict[str, Tensor]
@@ -60,10 +61,17 @@ def cross_entropy(logits_NV: Tensor, labels_N: Tensor, smoothing: float) -> Tens
     return nn.functional.cross_entropy(logits_NV.float(), labels_N, label_smoothing=smoothing)
 
 
-def sample_candidates(batch: Batch, vocabulary: int, negatives: int, generator: torch.Generator) -> Tensor:
-    """Return the sorted ids of the batch's own targets and of `negatives` tokens drawn evenly (Jean 2015)."""
-    drawn = torch.randint(vocabulary, (negatives,), generator=generator)
-    return torch.unique(torch.cat([batch.output_BT.flatten(), drawn.to(batch.output_BT.device)]))
+def sample_candidates(batch: Batch, vocabulary: int, negatives: int, generator: torch.Generator) -> Candidates:
+    """Return the batch's own targets (Jean 2015) and up to `negatives` other tokens, drawn evenly."""
+    own_V = torch.zeros(vocabulary, dtype=torch.bool)
+    own_V[batch.output_BT.flatten().cpu()] = True
+    chosen_V = own_V.clone()
+    chosen_V[torch.randint(vocabulary, (negatives,), generator=generator)] = True
+    ids_C = chosen_V.nonzero().squeeze(1)
+    others, drawn = vocabulary - int(own_V.sum()), len(ids_C) - int(own_V.sum())
+    offsets_C = torch.where(own_V[ids_C], 0.0, math.log(max(others, 1) / max(drawn, 1)))
+    device = batch.output_BT.device
+    return Candidates(ids_C.to(device), offsets_C.to(device))
 
 
 class Learner:
@@ -77,7 +85,7 @@ class Learner:
         self.updates = 0
         self.rate = self.norm = 0.0
 
-    def candidates(self, batch: Batch) -> Tensor | None:
+    def candidates(self, batch: Batch) -> Candidates | None:
         """Return the candidates of the next update, or None for the exact softmax."""
         if self.params.sampled_softmax and self.updates < self.params.sampled_share * self.params.updates:
             return sample_candidates(batch, self.vocabulary, self.params.sampled_softmax, self.generator)

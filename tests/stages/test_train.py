@@ -78,3 +78,11 @@ def test_divergence_is_told_and_leaves_no_model(small: Pipeline, ran: Folders, m
     with pytest.raises(DivergenceError, match=r"at update 1; lower train\.learning_rate"):
         again(small, ran, "diverged")
     assert not Folders(ran.root, "diverged").model.exists()
+
+
+def test_validation_looks_at_the_whole_of_its_split() -> None:
+    pairs = {str(n): [str(n)] for n in range(10)}
+    assert list(train.spread(pairs, 5)) == ["0", "2", "4", "6", "8"]
+    assert list(train.spread(pairs, 4)) == ["0", "3", "6", "9"]
+    assert train.spread(pairs, 99) == pairs
+    assert train.spread({}, 9) == {}

@@ -7,7 +7,7 @@ import torch
 
 from tests import tiny
 from unroll.batches import Batch, make_batch
-from unroll.model import EncoderDecoder, build, parameters
+from unroll.model import Candidates, EncoderDecoder, build, parameters
 
 V, D = 20, 6
 TABLE = np.random.default_rng(0).normal(0, 0.5, (V, D)).astype(np.float32)
@@ -42,11 +42,12 @@ def test_rows_learn_the_same_alone_and_beside_longer_ones() -> None:
 
 
 def test_the_sampled_softmax_is_the_exact_one_over_its_candidates() -> None:
-    model, candidates = make(), torch.tensor([0, 2, 3, 7, 8, 10, 11, 12, 13, 15])
+    model, ids = make(), torch.tensor([0, 2, 3, 7, 8, 10, 11, 12, 13, 15])
+    offsets = torch.linspace(-1, 1, len(ids)).to(ids.device, model.decoder.logits.weight.dtype)
     batch = batch_of(PAIRS)
-    (exact, labels), (sampled, places) = model(batch), model(batch, candidates)
-    torch.testing.assert_close(sampled, exact[:, candidates])
-    assert candidates[places].tolist() == labels.tolist()
+    (exact, labels), (sampled, places) = model(batch), model(batch, Candidates(ids, offsets))
+    torch.testing.assert_close(sampled, exact[:, ids] + offsets)
+    assert ids[places].tolist() == labels.tolist()
 
 
 def test_embeddings_start_from_what_was_given() -> None:

@@ -14,6 +14,7 @@ from torch import nn
 from unroll import training
 from unroll.batches import Batch, make_batch
 from unroll.errors import DivergenceError
+from unroll.model import Candidates
 from unroll.params import Train
 
 V = 12
@@ -34,11 +35,12 @@ class Unigram(nn.Module):
         super().__init__()
         self.logits = nn.Parameter(torch.zeros(V))
 
-    def forward(self, batch: Batch, candidates_C: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, batch: Batch, candidates: Candidates | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         labels = batch.output_BT[batch.mask_BT]
-        if candidates_C is None:
+        if candidates is None:
             return self.logits.expand(len(labels), V), labels
-        return self.logits[candidates_C].expand(len(labels), -1), torch.searchsorted(candidates_C, labels)
+        logits = self.logits[candidates.ids_C] + candidates.offsets_C
+        return logits.expand(len(labels), -1), torch.searchsorted(candidates.ids_C, labels)
 
 
 def settings(**changes: object) -> Train:
@@ -112,14 +114,24 @@ def test_label_smoothing_follows_its_formula() -> None:
 def test_candidates_hold_every_label_and_the_whole_vocabulary_is_the_exact_softmax() -> None:
     batch = next(Rows().epoch(0))
     generator = torch.Generator().manual_seed(0)
-    few = training.sample_candidates(batch, V, 3, generator)
-    assert set(batch.output_BT.flatten().tolist()) <= set(few.tolist())
-    assert few.tolist() == sorted(set(few.tolist()))
+    few = training.sample_candidates(batch, V, 3, generator).ids_C.tolist()
+    assert set(batch.output_BT.flatten().tolist()) <= set(few)
+    assert few == sorted(set(few))
     model = Unigram()
     with torch.no_grad():
         model.logits.normal_()
-    exact, sampled = (training.cross_entropy(*model(batch, c), 0.0) for c in (None, torch.arange(V)))
+    every = training.sample_candidates(batch, V, 10_000, generator)
+    assert every.ids_C.tolist() == list(range(V))
+    exact, sampled = (training.cross_entropy(*model(batch, c), 0.0) for c in (None, every))
     torch.testing.assert_close(exact, sampled)
+
+
+def test_candidates_stand_for_the_whole_vocabulary_on_average() -> None:
+    batch, generator = next(Rows().epoch(0)), torch.Generator().manual_seed(0)
+    logits_V = torch.randn(500, generator=generator)
+    drawn = [training.sample_candidates(batch, 500, 60, generator) for _ in range(400)]
+    sums = torch.stack([(logits_V[c.ids_C] + c.offsets_C).exp().sum() for c in drawn])
+    assert float(sums.mean()) == pytest.approx(float(logits_V.exp().sum()), rel=0.02)
 
 
 def test_the_sampled_softmax_covers_its_share_of_the_updates() -> None:
