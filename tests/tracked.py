@@ -28,7 +28,7 @@ def settings() -> params.Pipeline:
     document["tokenize"] |= {"kind": "char", "vocab_size": 400, "joint": True}
     document["embed"] |= {"dimensions": 4}
     document["model"] |= {"hidden": 8}
-    document["train"] |= {"sampled_softmax": 0, "sampled_share": 0.0}
+    document["train"] |= {"sampled_softmax": 0}
     return params.parse(params.Pipeline, document, "test")
 
 

@@ -1,7 +1,7 @@
 """Where embeddings start from: pretrained here, imported, or drawn at random.
 
-Every table is V x D, float32. Pretrained and imported vectors are scaled to the standard deviation `SCALE`, about what
-a recurrent layer of a few hundred units wants to read; rows without a vector are drawn from a normal of the same scale.
+Every table is V x D, float32. Pretrained and imported vectors are scaled so that a row's root mean square length is
+`LENGTH`; rows without a vector are drawn from a normal of the same scale.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from unroll.errors import DataError
 from unroll.params import Embed
 from unroll.text import JOINER, Ids, Tokenizer
 
-SCALE = 0.1
+LENGTH = 4.0
+"""Shorter rows make tied output layers slow to start, longer ones make them slow to change."""
 WORD_START = "▁"
 OPENERS: dict[str, Callable[..., Iterable[bytes]]] = {".gz": gzip.open, ".bz2": bz2.open}
 
@@ -117,12 +118,13 @@ def _numbers(cells: Sequence[bytes], where: str) -> Table:
 
 
 def table(vocabulary: int, vectors: Vectors, params: Embed) -> Table:
-    """Return the whole table: known vectors scaled to `SCALE`, the other rows drawn from a normal of that scale."""
-    drawn = np.random.default_rng(params.seed).normal(0, SCALE, (vocabulary, params.dimensions)).astype(np.float32)
+    """Return the whole table: known vectors scaled to `LENGTH`, the other rows drawn from a normal of that scale."""
+    scale = LENGTH / params.dimensions**0.5
+    drawn = np.random.default_rng(params.seed).normal(0, scale, (vocabulary, params.dimensions)).astype(np.float32)
     if vectors:
         rows = sorted(vectors)
         known = np.stack([vectors[row] for row in rows]).astype(np.float32)
-        drawn[rows] = known * (SCALE / max(float(known.std()), 1e-12))
+        drawn[rows] = known * (scale / max(float(known.std()), 1e-12))
     return drawn
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 
 class UnrollError(Exception):
@@ -45,15 +47,24 @@ class DivergenceError(UnrollError):
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """Turn an `UnrollError` into its one line on stderr and its exit code; let every other error through."""
+    """Turn an `UnrollError` into its one line on stderr and its exit code; let a defect of ours through."""
     try:
         yield
     except UnrollError as error:
-        print(f"unroll: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _end(str(error), error.exit_code)
     except KeyboardInterrupt:
-        print("unroll: interrupted", file=sys.stderr)
-        sys.exit(130)
+        _end("interrupted", 130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _end(f"no space left on the device for {error.filename or 'a file'}; free some", ResourceError.exit_code)
+    except MemoryError:
+        _end("out of memory; lower train.batch_tokens or evaluate.search.batch_sentences", ResourceError.exit_code)
+
+
+def _end(message: str, exit_code: int) -> NoReturn:
+    print(f"unroll: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(exit_code)

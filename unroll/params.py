@@ -98,6 +98,12 @@ class GroupedSplit(Section):
     largest_component: Count
     """components of more rows than this stay in train"""
 
+    @model_validator(mode="after")
+    def _leaves_some(self) -> GroupedSplit:
+        if self.valid + self.test >= 1:
+            raise ValueError("valid and test must leave something to train on: their sum must be below 1")
+        return self
+
 
 class OfficialSplit(Section):
     """Validation and test files that somebody published: kept as they are, and their leakage reported."""
@@ -201,8 +207,6 @@ class Train(Section):
     label_smoothing: Fraction
     sampled_softmax: Annotated[int, Field(ge=0)]
     """negatives drawn for a batch; 0 is the exact softmax"""
-    sampled_share: Annotated[float, Field(ge=0, le=1)]
-    """the share of the updates, from the first, that uses the sampled softmax"""
     log_every: Count
     validate_every: Count
     validation_rows: Count

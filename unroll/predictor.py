@@ -19,6 +19,8 @@ from unroll.search import Hypothesis, beam_search, greedy
 
 MAX_SOURCE = 1000
 """Source tokens read of one text: the rest is cut off, and the prediction says so."""
+MAX_CHARACTERS = 20 * MAX_SOURCE
+"""Characters read of one text before anything else is done to it."""
 SEARCH = Search(beam=5, length_penalty=1.0, max_length_ratio=2.0, batch_sentences=64)
 """How a bare checkpoint answers; a registered model brings the settings that it was evaluated with."""
 WINDOW = 8
@@ -76,14 +78,15 @@ class Predictor:
         size = self.search.batch_sentences
         texts = iter(texts)
         while window := list(islice(texts, size * WINDOW)):
-            clean = [normalize(raw, self.params.prepare.unicode) for raw in window]
+            clean = [normalize(raw[:MAX_CHARACTERS], self.params.prepare.unicode) for raw in window]
             rows = self.source.encode(clean)
+            cut = [len(row) > MAX_SOURCE or len(raw) > MAX_CHARACTERS for row, raw in zip(rows, window, strict=True)]
             order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
             answers: list[list[Prediction]] = [[] for _ in rows]
             for first in range(0, len(order), size):
                 chosen = order[first : first + size]
                 for i, found in zip(chosen, self._search([rows[i] for i in chosen], max(beam, n_best)), strict=True):
-                    answers[i] = [self._prediction(clean[i], rows[i], hypothesis) for hypothesis in found[:n_best]]
+                    answers[i] = [self._prediction(clean[i], rows[i], cut[i], said) for said in found[:n_best]]
             yield from answers
 
     @torch.inference_mode()
@@ -100,7 +103,7 @@ class Predictor:
             return [[hypothesis] for hypothesis in best]
         return beam_search(self.model.step, state, limits_B, beam, text.GO, text.EOS, search.length_penalty)
 
-    def _prediction(self, clean: str, row: list[int], hypothesis: Hypothesis) -> Prediction:
+    def _prediction(self, clean: str, row: list[int], cut: bool, hypothesis: Hypothesis) -> Prediction:
         surfaces = self.source.tokens(clean)[:MAX_SOURCE]
         weights_TS = hypothesis.weights_TS[:, : len(surfaces)]
         if self.params.model.reverse_source:
@@ -109,4 +112,4 @@ class Predictor:
         target_pieces = [self.target.vocabulary[index] for index in hypothesis.ids]
         pieces = text.restore(target_pieces, source_pieces, surfaces, weights_TS)
         answer = self.target.join([piece for piece in pieces if piece not in text.SPECIAL[: text.UNK]])
-        return Prediction(answer, hypothesis.score, surfaces, target_pieces, weights_TS, len(row) > MAX_SOURCE)
+        return Prediction(answer, hypothesis.score, surfaces, target_pieces, weights_TS, cut)

@@ -87,9 +87,8 @@ class Learner:
 
     def candidates(self, batch: Batch) -> Candidates | None:
         """Return the candidates of the next update, or None for the exact softmax."""
-        if self.params.sampled_softmax and self.updates < self.params.sampled_share * self.params.updates:
-            return sample_candidates(batch, self.vocabulary, self.params.sampled_softmax, self.generator)
-        return None
+        negatives = self.params.sampled_softmax
+        return sample_candidates(batch, self.vocabulary, negatives, self.generator) if negatives else None
 
     def update(self, loss: Tensor) -> None:
         """Take one step down the gradient of a loss.

@@ -48,7 +48,6 @@ def test_the_sampled_softmax_learns_too(tmp_path: Path) -> None:
         train__updates=350,
         train__batch_tokens=256,
         train__sampled_softmax=6,
-        train__sampled_share=0.75,
     )
     _, _, exact = tiny.train(tmp_path, settings, pairs)
     assert exact > 0.9

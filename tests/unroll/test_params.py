@@ -76,6 +76,7 @@ def test_nothing_has_a_default() -> None:
         ("model.dropout", float("nan"), "model.dropout"),
         ("model.cell", "lstn", "model.cell: should be 'rnn', 'lstm' or 'gru', not 'lstn'"),
         ("model.hidden", 511, "model.hidden"),
+        ("prepare.split.test", 0.98, "prepare.split: valid and test must leave something to train on"),
         ("train.clip", ABSENT, "train.clip: is missing"),
         ("fetch.kind", "whel", "fetch"),
         ("fetch.sha256", "abc", "fetch.sha256"),

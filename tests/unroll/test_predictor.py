@@ -73,6 +73,13 @@ def test_a_text_too_long_is_cut_and_says_so(predictor: Predictor, monkeypatch: p
     assert short.truncated == (len(predictor.source.encode(["tea"])[0]) > 3)
 
 
+def test_a_megabyte_in_one_line_is_cut_before_it_costs_anything(predictor: Predictor) -> None:
+    (letters,), (marks,) = predictor.predict(["milk " * 200_000, "e" + "\u0301\u0323" * 500_000], beam=1, n_best=1)
+    assert letters.truncated
+    assert marks.truncated
+    assert len(marks.source_tokens) <= module.MAX_SOURCE
+
+
 def test_the_answer_does_not_hang_on_invisible_characters(predictor: Predictor) -> None:
     plain, dressed = predictor.predict(["I drink milk", " I  drink\u200b milk\ufeff "], beam=2, n_best=1)
     assert plain[0].text == dressed[0].text

@@ -46,7 +46,7 @@ class Unigram(nn.Module):
 def settings(**changes: object) -> Train:
     values = {
         "updates": 40, "batch_tokens": 10, "learning_rate": 0.1, "warmup": 0, "decay": "none", "weight_decay": 0.0,
-        "clip": 1.0, "label_smoothing": 0.0, "sampled_softmax": 0, "sampled_share": 0.0, "log_every": 10,
+        "clip": 1.0, "label_smoothing": 0.0, "sampled_softmax": 0, "log_every": 10,
         "validate_every": 20, "validation_rows": 10, "patience": 9, "average": 1, "precision": "32-true",
         "accelerator": "cpu", "threads": 1, "seed": 1,
     }  # fmt: skip
@@ -134,13 +134,10 @@ def test_candidates_stand_for_the_whole_vocabulary_on_average() -> None:
     assert float(sums.mean()) == pytest.approx(float(logits_V.exp().sum()), rel=0.02)
 
 
-def test_the_sampled_softmax_covers_its_share_of_the_updates() -> None:
-    learner = training.Learner(Unigram(), V, settings(sampled_softmax=4, sampled_share=0.25), Fabric(accelerator="cpu"))
-    batch, kinds = next(Rows().epoch(0)), []
-    for _ in range(40):
-        kinds.append(learner.candidates(batch) is not None)
-        learner.update(training.cross_entropy(*learner.model(batch), 0.0))
-    assert kinds == [True] * 10 + [False] * 30
+def test_the_sampled_softmax_learns_what_the_exact_one_does() -> None:
+    _, exact = fit([1, 2, 3, 4], updates=400, validate_every=100)
+    _, sampled = fit([1, 2, 3, 4], updates=400, validate_every=100, sampled_softmax=3)
+    assert sampled[-1].valid_loss == pytest.approx(exact[-1].valid_loss, abs=0.02)
 
 
 def test_divergence_is_named_with_the_parameters_that_help() -> None:
