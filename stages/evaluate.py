@@ -4,7 +4,7 @@
          data/<pipeline>/prepared/{train,valid,test}.tsv
          reports/<pipeline>/curves.csv
     out  data/<pipeline>/evaluation/   test.jsonl, examples.csv, examples.md
-         reports/<pipeline>/evaluate.json, curves.png, bleu_by_length.png, attention.png
+         reports/<pipeline>/evaluate.json, bleu_by_length.{csv,png}, curves.png, attention.png
 
 The model is made as its own folder says; `params.evaluate` says how it is to search.
 """
@@ -85,7 +85,9 @@ def run(params: Pipeline, folders: Folders) -> None:
         "valid.bleu_greedy": round(metrics.bleu([a.text for a in answers["valid", 1]], valid), 3),
     }
     artifacts.write_file(folders.reports / "evaluate.json", artifacts.dump_json(report))
-    plots.bleu_by_length(dict(by_length(rows)), folders.reports / "bleu_by_length.png")
+    lengths = dict(by_length(rows))
+    artifacts.write_file(folders.reports / "bleu_by_length.csv", lengths_csv(lengths))
+    plots.bleu_by_length(lengths, folders.reports / "bleu_by_length.png")
     plots.curves(card.curves(folders.reports / "curves.csv"), folders.reports / "curves.png")
     plots.attention(maps(answers["test", beam], params.evaluate), folders.reports / "attention.png")
 
@@ -98,7 +100,7 @@ def translated(predictor: Predictor, sources: Iterable[str], beam: int, what: st
 
 
 def scores(rows: list[Scored]) -> dict[str, float | str]:
-    """Return the test scores: of beam and greedy search, with one reference, without near neighbours, by length."""
+    """Return the test scores: of beam and greedy search, with one reference, without near neighbours."""
     references = [row.references for row in rows]
     hypotheses, greedy = [row.hypothesis for row in rows], [row.greedy for row in rows]
     report: dict[str, float | str] = {
@@ -113,7 +115,6 @@ def scores(rows: list[Scored]) -> dict[str, float | str]:
     if far := [row for row in rows if row.far]:
         report["bleu_far"] = metrics.bleu([row.hypothesis for row in far], [row.references for row in far])
     report["sentences_far"] = len(far)
-    report |= {f"bleu_length.{label}": score for label, (score, _) in by_length(rows)}
     return {name: round(value, 3) if isinstance(value, float) else value for name, value in report.items()}
 
 
@@ -132,6 +133,12 @@ def chosen(rows: list[Scored]) -> Iterator[tuple[str, Scored]]:
     middle = max((len(ranked) - EXAMPLES) // 2, 0)
     for name, first in (("worst", 0), ("median", middle), ("best", max(len(ranked) - EXAMPLES, 0))):
         yield from ((name, row) for row in ranked[first : first + EXAMPLES])
+
+
+def lengths_csv(buckets: dict[str, tuple[float, int]]) -> str:
+    """Return the scores by length as CSV."""
+    lines = (f"{label},{score:.3f},{count}\n" for label, (score, count) in buckets.items())
+    return "words,bleu,sentences\n" + "".join(lines)
 
 
 def examples_csv(rows: list[Scored]) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from typing import Any
@@ -61,6 +62,15 @@ def test_worst_median_and_best_are_shown(ran: Folders, rows: list[dict[str, Any]
     assert "| median |" in table
 
 
+def test_scores_by_length_cover_every_sentence(ran: Folders, rows: list[dict[str, Any]]) -> None:
+    with (ran.reports / "bleu_by_length.csv").open(encoding="utf-8", newline="") as file:
+        buckets = {row["words"]: row for row in csv.DictReader(file)}
+    assert sum(int(row["sentences"]) for row in buckets.values()) == len(rows)
+    short = [row for row in rows if len(row["source"].split()) <= 4]
+    expected = metrics.bleu([row["hypothesis"] for row in short], [row["references"] for row in short])
+    assert float(buckets["1-4"]["bleu"]) == pytest.approx(expected, abs=1e-3)
+
+
 def test_pictures_are_there(ran: Folders) -> None:
     for name in ("attention", "curves", "bleu_by_length"):
         assert (ran.reports / f"{name}.png").read_bytes().startswith(b"\x89PNG")
@@ -83,5 +93,5 @@ def test_the_same_model_gives_the_same_bytes(small: Pipeline, ran: Folders) -> N
         shutil.copytree(getattr(ran, kind), getattr(folders, kind))
     evaluate.run(small, folders)
     assert artifacts.verify(folders.evaluation, "evaluation") == artifacts.verify(ran.evaluation, "evaluation")
-    for name in ("evaluate.json", "attention.png", "curves.png", "bleu_by_length.png"):
+    for name in ("evaluate.json", "bleu_by_length.csv", "attention.png", "curves.png", "bleu_by_length.png"):
         assert (folders.reports / name).read_bytes() == (ran.reports / name).read_bytes()
