@@ -99,8 +99,9 @@ def reproduced(cloned: Repository, tmp_path_factory: pytest.TempPathFactory, out
 
 
 def test_a_section_of_parameters_is_all_that_a_corpus_needs(reproduced: Repository) -> None:
-    source, target = PAIRS[0]
-    assert reproduced.run("unroll", "translate", "--model", "models:/mine@champion", source) == f"{target}\n"
+    said = reproduced.run("unroll", "translate", "--model", "models:/mine@champion", *(source for source, _ in PAIRS))
+    right = [answer == target for answer, (_, target) in zip(said.splitlines(), PAIRS, strict=True)]
+    assert sum(right) > 0.6 * len(right)
     assert json.loads((reproduced.folder / "reports/mine/evaluate.json").read_text())["bleu"] > 20
     tree = reproduced.run("unroll", "lineage", "models:/mine@champion")
     assert "mine.en" in tree

@@ -46,7 +46,7 @@ def test_curves_and_report_say_how_it_went(small: Pipeline, ran: Folders) -> Non
     losses = [float(row["train_loss"]) for row in rows]
     assert losses[-1] < losses[0] / 2
     scored = {int(row["update"]): float(row["valid_bleu"]) for row in rows if row["valid_bleu"]}
-    assert list(scored) == [200, 400]
+    assert list(scored) == [300, 600]
     report = json.loads((ran.reports / "train.json").read_text())
     assert report["best_valid_bleu"] == max(scored.values()) > 20
     assert report["updates"] == small.train.updates
@@ -68,7 +68,7 @@ def test_the_run_in_mlflow_has_the_curves(ran: Folders) -> None:
         experiment = client.get_experiment_by_name("translate").experiment_id
         (run,) = client.search_runs([experiment], f"tags.`model.sha256` = '{digest}'")
         history = client.get_metric_history(run.info.run_id, "train_loss")
-        assert [point.step for point in history] == list(range(20, 401, 20))
+        assert [point.step for point in history] == list(range(20, 601, 20))
         assert run.info.status == "FINISHED"
         assert "tokens_per_second" in run.data.metrics
 
