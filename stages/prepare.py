@@ -40,6 +40,7 @@ def run(params: Pipeline, folders: Folders) -> None:
         if isinstance(split, GroupedSplit):
             refuse_leakage(keys)
     artifacts.write_file(folders.reports / "prepare.json", artifacts.dump_json(report))
+    print(summary(report))
 
 
 def divide(params: Prepare, raw: Path, folder: Path) -> tuple[Report, KeysOf]:
@@ -122,6 +123,16 @@ def account(raw: Path, passed: int, dropped: Counter[str], division: corpus.Divi
         "largest_component": int(division.sizes.max()),
         **{f"dropped.{name}": count for name, count in dropped.items()},
     }
+
+
+def summary(report: Report) -> str:
+    """Return what became of the rows, in a line."""
+    dropped = (
+        f"{name.removeprefix('dropped.')} {count:,}" for name, count in report.items() if "dropped." in name and count
+    )
+    splits = ", ".join(f"{name} {report[f'{name}_rows']:,}" for name in corpus.SPLITS)
+    reasons = ", ".join(dropped) or "none"
+    return f"prepare: {report['rows_read']:,} rows read; dropped: {reasons}; kept: {splits}"
 
 
 def refuse_empty(division: corpus.Division) -> None:

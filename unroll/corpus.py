@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import IO, Any, Literal, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -89,14 +89,13 @@ def key(text: str) -> str:
 
 
 def lines(path: Path) -> Iterator[str]:
-    r"""Yield the lines of a UTF-8 file, plain or .gz, without their ends ("\n" or "\r\n", nothing else ends a line).
+    r"""Yield the lines of a UTF-8 file, plain or gzipped, without their ends ("\n" or "\r\n"; nothing else is one).
 
     Raises:
         DataError: the file is missing, damaged or not UTF-8 text, or a line is longer than `LONGEST_LINE`.
     """
-    opened = gzip.open if path.suffix == ".gz" else open
     try:
-        with opened(path, "rb") as file:
+        with _opened(path) as file:
             # The limit (and room for BOM and line end) keeps a file that has no line ends out of memory.
             for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 6), b""), start=1):
                 yield _decode(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, f"{path}:{number}")
@@ -104,6 +103,13 @@ def lines(path: Path) -> Iterator[str]:
         raise DataError(f"{path}: no such file; have fetch.members bring it, or mend prepare") from None
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {error}; bring the file anew") from None
+
+
+def _opened(path: Path) -> IO[bytes]:
+    # By its first bytes, not by its name: files are renamed on their way here.
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    return cast(IO[bytes], gzip.open(path, "rb")) if packed else path.open("rb")
 
 
 def _decode(line: bytes, where: str) -> str:

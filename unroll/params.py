@@ -47,7 +47,7 @@ class Wheel(Section):
 
 
 class Files(Section):
-    """Files of the user's own under data/sources, plain or .gz."""
+    """Files of the user's own under data/sources, plain or gzipped."""
 
     kind: Literal["files"]
     members: dict[RelativePath, RelativePath]

