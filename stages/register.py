@@ -10,19 +10,19 @@ out  reports/<pipeline>/register.json   what was registered, by hash
 from __future__ import annotations
 
 from stages import Folders, main
-from unroll import artifacts, lineage, tracking
+from unroll import artifacts, lineage, registry
 from unroll.params import Pipeline
 
 
 def run(params: Pipeline, folders: Folders) -> None:
     """Verify a model and its evaluation, mirror them into their run, register them, and say how it went."""
     digests = lineage.verify(folders.model, folders.evaluation)
-    tracked = tracking.record(params.evaluate.search, params.register_, folders)
-    print(summary(tracking.register(params.evaluate.search, params.register_, folders, tracked)))
+    tracked = registry.record(params.evaluate.search, params.register_, folders)
+    print(summary(registry.register(params.evaluate.search, params.register_, folders, tracked)))
     artifacts.write_file(folders.reports / "register.json", artifacts.dump_json(digests))
 
 
-def summary(done: tracking.Registration) -> str:
+def summary(done: registry.Registration) -> str:
     """Return what a person wants to know of a registration."""
     aliases = f" ({', '.join(done.aliases)})" if done.aliases else ""
     scores = "  ".join(f"{name} {value:.2f}" for name, value in done.scores.items())

@@ -41,7 +41,7 @@ def blank_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("store")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path / 'mlflow.db'}")
-        with tracking._reaching() as client:
+        with tracking.reaching() as client:
             client.search_experiments()
     return path / "mlflow.db"
 

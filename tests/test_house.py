@@ -17,13 +17,15 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("unroll", "stages", "pipelines")
 ORDER = [
     "errors", "params", "artifacts", "corpus", "text", "batches", "embeddings", "cells", "layers", "attention",
-    "encoders", "decoders", "heads", "model", "search", "metrics", "training", "checkpoints", "predictor", "lineage",
-    "card", "tracking", "served", "plots", "cli",
+    "encoders", "decoders", "heads", "model", "search", "metrics", "training", "checkpoints", "predictor", "origin",
+    "tracking", "lineage", "card", "registry", "served", "plots", "ui", "cli",
 ]  # fmt: skip
 """The modules of `unroll`: each may import those before it, and no other."""
 RESERVED = {
-    "mlflow": {"unroll.tracking", "unroll.served"},
-    "unroll.tracking": {"stages", "unroll.cli", "unroll.served"},
+    "mlflow": {"unroll.tracking", "unroll.registry", "unroll.served"},
+    "unroll.tracking": {"stages", "unroll.registry", "unroll.ui"},
+    "unroll.registry": {"stages", "unroll.cli"},
+    "unroll.ui": {"unroll.cli"},
     "unroll.plots": {"stages"},
     "stages": {"stages", "unroll.cli"},
     "pipelines": {"stages", "pipelines"},

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pipelines import SHAPES
 from stages import Folders
-from unroll import artifacts, params
+from unroll import artifacts, params, tracking
 
 ROOT = Path(__file__).parents[1]
 PAIRS = [
@@ -106,3 +107,27 @@ def evaluate(folders: Folders, hypotheses: Sequence[str]) -> None:
 def answers(right: int) -> list[str]:
     """Return hypotheses of which this many are right."""
     return [target if i < right else "No sé." for i, (_, target) in enumerate(PAIRS)]
+
+
+def client() -> Any:
+    """Return a client of the store."""
+    with tracking.reaching() as found:
+        return found
+
+
+def runs() -> list[Any]:
+    """Return every run of the pipeline."""
+    store = client()
+    return list(store.search_runs([store.get_experiment_by_name("translate").experiment_id]))
+
+
+def history(run: str, name: str) -> list[tuple[int, float]]:
+    """Return the points of a metric."""
+    return [(point.step, point.value) for point in client().get_metric_history(run, name)]
+
+
+def silent_server() -> socket.socket:
+    """Return a server that takes connections and never answers."""
+    server = socket.create_server(("127.0.0.1", 0))
+    server.listen()
+    return server

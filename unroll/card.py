@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from unroll.errors import DataError
-from unroll.params import Learning
 
 SHOWN = ("bleu", "chrf", "bleu_greedy")
 """Scores that stand first, under short names."""
@@ -82,17 +81,11 @@ def rows(evaluation: Path) -> list[Row]:
     return [json.loads(line) for line in text.split("\n") if line]
 
 
-def title(recipe: Learning) -> str:
-    """Return a short name for a model, of the parameters that tell models apart at a glance."""
-    model, tokens = recipe.model, recipe.tokenize
-    return f"{model.cell} {model.hidden} · {model.attention} · {tokens.kind} {tokens.vocab_size}"
-
-
-def page(recipe: Learning, beam: int, uri: str, found: Mapping[str, float], test: Sequence[Row]) -> str:
+def page(title: str, beam: int, uri: str, found: Mapping[str, float], test: Sequence[Row]) -> str:
     """Return a run's page: its scores, samples of what the model says, and how to use it.
 
     Args:
-        recipe: what made the model.
+        title: the model's, in a few words.
         beam: with which it was scored.
         uri: the name it is registered under.
         found: from `scores`.
@@ -103,7 +96,7 @@ def page(recipe: Learning, beam: int, uri: str, found: Mapping[str, float], test
     return "\n\n".join(
         [
             f"### {headline(found)}",
-            f"{title(recipe)}, on {len(test):,} test sentences; beam {beam} unless a score says greedy.",
+            f"{title}, on {len(test):,} test sentences; beam {beam} unless a score says greedy.",
             "#### Samples: source, model, reference",
             "\n".join(
                 f"- {_plain(source)}\n  - **{_plain(said)}**\n  - {_plain(right)}" for source, said, right in samples

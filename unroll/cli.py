@@ -68,7 +68,7 @@ def translate(
 def lineage(model: Annotated[str, typer.Argument(help="As translate's --model.")] = "data/translate/model") -> None:
     """Print where a model comes from, as a tree, after checking every hash."""
     from unroll.lineage import describe
-    from unroll.tracking import resolve
+    from unroll.registry import resolve
 
     print(describe(resolve(model)), end="")
 
@@ -76,7 +76,7 @@ def lineage(model: Annotated[str, typer.Argument(help="As translate's --model.")
 @app.command()
 def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="A free port.")] = 5000) -> None:
     """Show runs and models in MLflow's pages, on this machine alone."""
-    from unroll.tracking import ui as serve
+    from unroll.ui import serve
 
     serve(port)
 
@@ -90,7 +90,7 @@ def main() -> None:
 def _predictor(model: str, threads: int | None) -> Predictor:
     registered = model.startswith("models:")
     if registered:
-        from unroll.tracking import resolve
+        from unroll.registry import resolve
 
         folder = resolve(model)
     else:

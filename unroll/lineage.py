@@ -1,17 +1,11 @@
-"""Where a model comes from: the hashes of everything between a corpus and its scores, and the code that made them."""
+"""Where a model comes from: the hashes of everything between a corpus and its scores."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from textwrap import fill
 from typing import Any
-
-import yaml
 
 from unroll import artifacts, params
 from unroll.artifacts import Manifest
@@ -20,7 +14,6 @@ from unroll.errors import IntegrityError
 NAMES = {"raw": "corpus", "prepared": "prepared", "tokenized": "tokenizers", "embedded": "embeddings", "model": "model"}
 NAMED = 3
 """A folder of more files than this is drawn with their number."""
-CODE = ("unroll", "stages", "pipelines", "params.yaml", "dvc.yaml", "constraints.txt")
 
 
 def verify(model: Path, evaluation: Path) -> dict[str, str]:
@@ -48,36 +41,6 @@ def _ancestors(manifest: Manifest) -> Iterator[Manifest]:
     for parent in manifest["inputs"].values():
         yield parent
         yield from _ancestors(parent)
-
-
-def code_sha256(pipeline: str) -> str:
-    """Return a hash over the .py files that made a pipeline's folders, as dvc.lock lists them; else over those here."""
-    lock = Path("dvc.lock")
-    stages = (yaml.safe_load(lock.read_text(encoding="utf-8")) or {}).get("stages", {}) if lock.exists() else {}
-    used: dict[str, Any] = {
-        name: {file["path"]: file["md5"] for file in stage.get("deps", []) if file["path"].endswith(".py")}
-        for name, stage in stages.items()
-        if name.endswith(f"@{pipeline}") and not name.startswith("register@")
-    }
-    if not used:
-        files = (path for name in CODE for path in sorted(Path(name).glob("*.py")))
-        used = {path.as_posix(): artifacts.sha256(path) for path in files}
-    return hashlib.sha256(artifacts.dump_json(used).encode()).hexdigest()
-
-
-def origin() -> dict[str, str]:
-    """Return where the code stands: the commit, whether it was edited since, DVC's stage and experiment."""
-    names = {"dvc.stage": "DVC_STAGE", "dvc.experiment": "DVC_EXP_NAME"}
-    found = {name: os.environ[variable] for name, variable in names.items() if os.environ.get(variable)}
-    with suppress(OSError, subprocess.CalledProcessError):
-        found["git.commit"] = _git("rev-parse", "HEAD")
-        changed = _git("status", "--porcelain", "--", *(path for path in CODE if Path(path).exists()))
-        found["git.dirty"] = str(bool(changed)).lower()
-    return found
-
-
-def _git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout.strip()
 
 
 def describe(folder: Path) -> str:

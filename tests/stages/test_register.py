@@ -7,7 +7,7 @@ import pytest
 
 from stages import register
 from tests.tracked import answers, evaluate, make_folders, settings
-from unroll import lineage, tracking
+from unroll import lineage, registry
 from unroll.errors import IntegrityError
 
 
@@ -37,7 +37,7 @@ def test_an_altered_evaluation_is_not_registered(home: Path, monkeypatch: pytest
     def fail(*_: object) -> None:
         raise AssertionError("nothing may be recorded")
 
-    monkeypatch.setattr(tracking, "record", fail)
+    monkeypatch.setattr(registry, "record", fail)
     folders = make_folders(home, answers(3))
     (folders.evaluation / "test.jsonl").write_text("{}\n")
     with pytest.raises(IntegrityError, match=r"test\.jsonl"):
@@ -49,5 +49,5 @@ def test_an_altered_evaluation_is_not_registered(home: Path, monkeypatch: pytest
 
 
 def test_a_summary_of_a_version_that_was_there() -> None:
-    done = tracking.Registration("translate", "3", False, [], "first", {"bleu": 43.71})
+    done = registry.Registration("translate", "3", False, [], "first", {"bleu": 43.71})
     assert register.summary(done).splitlines()[0] == "translate version 3, registered before"

@@ -63,7 +63,7 @@ def test_the_checkpoint_remembers_all_it_was_made_by(small: Pipeline, ran: Folde
 
 
 def test_the_run_in_mlflow_has_the_curves(ran: Folders) -> None:
-    with tracking._reaching() as client:
+    with tracking.reaching() as client:
         digest = artifacts.identity(artifacts.verify(ran.model, "model"))
         experiment = client.get_experiment_by_name("translate").experiment_id
         (run,) = client.search_runs([experiment], f"tags.`model.sha256` = '{digest}'")

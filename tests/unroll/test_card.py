@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.tracked import recipe
 from unroll import card
 from unroll.errors import DataError
 
@@ -48,7 +47,7 @@ def test_rows_part_at_newlines_alone(tmp_path: Path) -> None:
 
 def test_a_page_shows_scores_and_samples_and_lets_no_text_be_markup() -> None:
     row = {"source": "a|b <img src=x>", "hypothesis": "*c*", "references": ["d\ne"]}
-    page = card.page(recipe(), 5, "models:/translate@champion", {"bleu": 43.71}, [row])
+    page = card.page("lstm 8", 5, "models:/translate@champion", {"bleu": 43.71}, [row])
     assert page.startswith("### bleu **43.71**\n")
     assert r"- a\|b \<img src=x\>" + "\n" + r"  - **\*c\***" + "\n  - d e\n" in page
     assert "--model models:/translate@champion" in page

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -53,37 +52,3 @@ def test_scores_of_another_model_are_refused(tmp_path: Path) -> None:
     other = make_folders(tmp_path / "other", answers(3), seed=2)
     with pytest.raises(IntegrityError, match="another model"):
         lineage.verify(other.model, folders.evaluation)
-
-
-def test_code_is_what_the_lock_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-    def lock(train: str, register: str, other: str) -> str:
-        stages = {"train@translate": train, "register@translate": register, "train@other": other}
-        lines = [f"  {name}: {{deps: [{{path: a.py, md5: {md5}}}]}}" for name, md5 in stages.items()]
-        (tmp_path / "dvc.lock").write_text("\n".join(["stages:", *lines]))
-        return lineage.code_sha256("translate")
-
-    assert lock("1", "2", "3") == lock("1", "x", "x") != lock("x", "2", "3")
-
-
-def test_code_is_the_files_without_a_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "unroll").mkdir()
-    (tmp_path / "unroll" / "text.py").write_text("a = 1")
-    before = lineage.code_sha256("translate")
-    (tmp_path / "unroll" / "text.py").write_text("a = 2")
-    assert lineage.code_sha256("translate") != before
-
-
-def test_only_code_and_parameters_make_a_commit_dirty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert "git.commit" not in lineage.origin()
-    (tmp_path / "params.yaml").write_text("a: 1")
-    for command in ("init -q", "add .", "-c user.name=a -c user.email=a@b commit -qm a"):
-        subprocess.run(["git", *command.split()], check=True)
-    (tmp_path / "notes.txt").write_text("new")
-    assert lineage.origin()["git.dirty"] == "false"
-    (tmp_path / "params.yaml").write_text("a: 2")
-    assert lineage.origin()["git.dirty"] == "true"
-    assert len(lineage.origin()["git.commit"]) == 40

@@ -7,7 +7,7 @@ import pytest
 
 from stages import Folders
 from tests.tracked import PAIRS, answers, make_folders, settings
-from unroll import tracking
+from unroll import registry
 from unroll.errors import IntegrityError
 from unroll.predictor import Predictor
 
@@ -15,8 +15,8 @@ from unroll.predictor import Predictor
 @pytest.fixture
 def folders(home: Path) -> Folders:
     folders = make_folders(home, answers(3))
-    run = tracking.record(settings().evaluate.search, settings().register_, folders)
-    tracking.register(settings().evaluate.search, settings().register_, folders, run)
+    run = registry.record(settings().evaluate.search, settings().register_, folders)
+    registry.register(settings().evaluate.search, settings().register_, folders, run)
     return folders
 
 
@@ -54,7 +54,7 @@ def test_a_registered_model_says_what_the_predictor_says(folders: Folders, monke
 
 
 def test_a_tampered_model_is_refused(folders: Folders) -> None:
-    weights = tracking.resolve("models:/translate@champion") / "model.safetensors"
+    weights = registry.resolve("models:/translate@champion") / "model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)

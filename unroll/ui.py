@@ -1,0 +1,81 @@
+"""MLflow's pages, served on this machine alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from contextlib import suppress
+
+from unroll.errors import ResourceError
+from unroll.tracking import artifact_folder, reaching, root, store, where
+
+
+def serve(port: int) -> None:
+    """Serve MLflow's pages on this machine until interrupted, and print the links that open on the charts of the runs.
+
+    Raises:
+        ResourceError: the port is taken, or the server does not start.
+    """
+    if store().startswith("http"):
+        _print_links(store().rstrip("/"))
+        return
+    if _taken(port):
+        raise ResourceError(f"port {port} is taken: stop what listens there, or choose another, such as {port + 1}")
+    with reaching() as client:
+        client.search_experiments(max_results=1)  # lays the store out before the server looks for it
+    settings = {
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_ENABLE_AI_GATEWAY": "false",
+        "MLFLOW_ENABLE_ASSISTANT_SANDBOX": "true",  # its assistant runs no commands on this machine
+        "MLFLOW_BACKEND_STORE_URI": store(),
+        "MLFLOW_ARTIFACTS_DESTINATION": (artifact_folder() or root() / "mlartifacts").as_uri(),
+    }
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    with tempfile.TemporaryFile() as said:
+        server = subprocess.Popen(command, env=os.environ | settings, stdout=said, stderr=said, start_new_session=True)
+        try:
+            _await(server, port)
+            _print_links(f"http://127.0.0.1:{port}")
+            print("Ctrl-C ends it.", flush=True)
+            server.wait()
+        except KeyboardInterrupt:
+            print()
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGTERM)
+            server.wait()
+
+
+def _taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
+def _await(server: subprocess.Popen[bytes], port: int) -> None:
+    for _ in range(600):
+        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1):
+            return
+        if server.poll() is not None:
+            break
+        time.sleep(0.1)
+    raise ResourceError(f"MLflow did not start on port {port}; to see why: mlflow server --backend-store-uri {where()}")
+
+
+def _print_links(address: str) -> None:
+    with reaching() as client:
+        for experiment in client.search_experiments(order_by=["creation_time ASC"]):
+            if experiment.name != "Default":
+                link = f"{address}/#/experiments/{experiment.experiment_id}/runs"
+                print(f"{experiment.name:12} {link}?workflowType=machine_learning&compareRunsMode=CHART")
+        print(f"{'registry':12} {address}/#/models")
