@@ -15,7 +15,7 @@ from unroll.errors import DataError
 SHOWN = ("bleu", "chrf", "bleu_greedy")
 """Scores that stand first, under short names."""
 MEASURED = ("train", "evaluate")
-"""Stages whose reports are metrics of the model. What the others report is settled before it learns: parameters."""
+"""Stages whose reports hold metrics of the model. What the others report is settled before it learns: parameters."""
 SAMPLES = 8
 
 Row = dict[str, Any]
@@ -44,23 +44,31 @@ def curves(path: Path) -> dict[str, dict[int, float]]:
 
 
 def scores(reports: Path) -> dict[str, float]:
-    """Return the numbers of the stages that measure a model: the main ones as they are, the others as `stage.name`."""
+    """Return the measures of a model, not counts: the main ones as they are, the others as `stage.name`."""
     return {
         name if stage == "evaluate" and name in SHOWN else f"{stage}.{name}": float(value)
         for stage, name, value in _entries(reports)
-        if stage in MEASURED and isinstance(value, (int, float)) and math.isfinite(value)
+        if _is_score(stage, value)
     }
 
 
 def facts(reports: Path) -> dict[str, str]:
-    """Return what the other stages found on the way to a model, as `stage.name`: rows, vocabularies and so on."""
-    return {f"{stage}.{name}": str(value) for stage, name, value in _entries(reports) if stage not in MEASURED}
+    """Return what the stages counted on the way to a model, as `stage.name`: rows, vocabularies and so on."""
+    return {
+        f"{stage}.{name}": str(value)
+        for stage, name, value in _entries(reports)
+        if stage not in MEASURED or isinstance(value, int)
+    }
 
 
 def remarks(reports: Path) -> dict[str, str]:
     """Return the texts that stand among the scores, such as their signature."""
     entries = _entries(reports)
     return {f"{stage}.{name}": value for stage, name, value in entries if stage in MEASURED and isinstance(value, str)}
+
+
+def _is_score(stage: str, value: Any) -> bool:
+    return stage in MEASURED and isinstance(value, float) and math.isfinite(value)
 
 
 def _entries(reports: Path) -> list[tuple[str, str, Any]]:

@@ -31,11 +31,15 @@ def test_a_cell_that_is_no_number_is_named(tmp_path: Path, row: str) -> None:
 
 
 def test_main_scores_have_short_names_and_others_their_stage_s(tmp_path: Path) -> None:
-    write(tmp_path, evaluate_json='{"bleu": 43.7, "of 30+": 9, "signature": "13a"}', train_json='{"bleu": 40}')
+    write(
+        tmp_path,
+        evaluate_json='{"bleu": 43.7, "of 30+": 9.5, "sentences": 9, "signature": "13a"}',
+        train_json='{"bleu": 40.0}',
+    )
     write(tmp_path, register_json='{"model": "3f2a"}')
-    assert card.scores(tmp_path) == {"bleu": 43.7, "evaluate.of_30_": 9.0, "train.bleu": 40.0}
+    assert card.scores(tmp_path) == {"bleu": 43.7, "evaluate.of_30_": 9.5, "train.bleu": 40.0}
     write(tmp_path, prepare_json='{"rows": 7}')
-    assert card.facts(tmp_path) == {"prepare.rows": "7"}
+    assert card.facts(tmp_path) == {"prepare.rows": "7", "evaluate.sentences": "9"}
     assert card.remarks(tmp_path) == {"evaluate.signature": "13a"}
     assert list(card.main_scores({"chrf": 1.0, "x": 2.0, "bleu": 3.0})) == ["bleu", "chrf"]
 
