@@ -54,6 +54,11 @@ class Folders:
         return self.root / "data" / self.pipeline / "evaluation"
 
     @property
+    def registered(self) -> Path:
+        """The hashes of what was registered."""
+        return self.root / "data" / self.pipeline / "registered.json"
+
+    @property
     def reports(self) -> Path:
         """Metrics and pictures: what a person looks at."""
         return self.root / "reports" / self.pipeline

@@ -3,7 +3,7 @@
 in   data/<pipeline>/model/
      data/<pipeline>/evaluation/
      reports/<pipeline>/*.json, curves.csv, *.png
-out  reports/<pipeline>/register.json   what was registered, by hash
+out  data/<pipeline>/registered.json   what was registered, by hash
      a run and a version in MLflow, which mirror the files above
 """
 
@@ -19,7 +19,7 @@ def run(params: Pipeline, folders: Folders) -> None:
     digests = lineage.verify(folders.model, folders.evaluation)
     tracked = registry.record(params.evaluate.search, params.register_, folders)
     print(summary(registry.register(params.evaluate.search, params.register_, folders, tracked)))
-    artifacts.write_file(folders.reports / "register.json", artifacts.dump_json(digests))
+    artifacts.write_file(folders.registered, artifacts.dump_json(digests))
 
 
 def summary(done: registry.Registration) -> str:

@@ -72,8 +72,8 @@ def _is_score(stage: str, value: Any) -> bool:
 
 
 def _entries(reports: Path) -> list[tuple[str, str, Any]]:
-    """Return (stage, name, value) of every report but that of registering, which holds hashes."""
-    paths = [path for path in sorted(reports.glob("*.json")) if path.stem != "register"]
+    """Return (stage, name, value) of every report."""
+    paths = sorted(reports.glob("*.json"))
     entries = [(path.stem, *entry) for path in paths for entry in json.loads(path.read_text(encoding="utf-8")).items()]
     return [(stage, re.sub(r"[^\w.-]", "_", name), value) for stage, name, value in entries]  # MLflow takes no others
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from tqdm import tqdm
 
 from unroll.errors import DataError
 from unroll.params import Embed
@@ -31,13 +32,14 @@ Vectors = Mapping[int, Table]
 class Sentences:
     """Rows of ids as gensim wants them, lists of strings, read anew from the memory-mapped arrays at each pass."""
 
-    def __init__(self, sides: Sequence[Ids]) -> None:
-        self.sides = sides
+    def __init__(self, sides: Sequence[Ids], bar: tqdm) -> None:
+        self.sides, self.bar = sides, bar
 
     def __iter__(self) -> Iterator[list[str]]:
         for ids in self.sides:
             for row in range(len(ids)):
                 yield ids[row].astype(str).tolist()
+                self.bar.update()
 
 
 def pretrain(sides: Sequence[Ids], params: Embed) -> Vectors:
@@ -50,10 +52,12 @@ def pretrain(sides: Sequence[Ids], params: Embed) -> Vectors:
 
     kinds = {"skipgram": (Word2Vec, 1), "cbow": (Word2Vec, 0), "fasttext": (FastText, 1)}
     kind, skipgram = kinds[params.kind]
-    learnt = kind(
-        sentences=Sentences(sides), vector_size=params.dimensions, epochs=params.epochs, window=params.window,
-        negative=params.negatives, sg=skipgram, seed=params.seed, min_count=1, workers=1,
-    )  # fmt: skip
+    passes = 1 + params.epochs  # the first one counts words
+    with tqdm(total=passes * sum(map(len, sides)), desc="embed", unit=" rows", disable=None) as bar:
+        learnt = kind(
+            sentences=Sentences(sides, bar), vector_size=params.dimensions, epochs=params.epochs, window=params.window,
+            negative=params.negatives, sg=skipgram, seed=params.seed, min_count=1, workers=1,
+        )  # fmt: skip
     return {int(word): learnt.wv[word] for word in learnt.wv.index_to_key}
 
 

@@ -16,7 +16,7 @@ def test_a_registration_is_told_and_its_report_is_the_same_each_time(
 ) -> None:
     folders = make_folders(home, answers(3))
     register.run(settings(), folders)
-    report = (folders.reports / "register.json").read_bytes()
+    report = folders.registered.read_bytes()
     assert json.loads(report) == lineage.verify(folders.model, folders.evaluation)
     told = capsys.readouterr().out
     for word in (
@@ -28,9 +28,9 @@ def test_a_registration_is_told_and_its_report_is_the_same_each_time(
         assert word in told
 
     (home / "mlflow.db").unlink()  # a store of one's own: other run ids, the same report
-    (folders.reports / "register.json").unlink()
+    folders.registered.unlink()
     register.run(settings(), folders)
-    assert (folders.reports / "register.json").read_bytes() == report
+    assert folders.registered.read_bytes() == report
 
 
 def test_an_altered_evaluation_is_not_registered(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,6 @@ def test_main_scores_have_short_names_and_others_their_stage_s(tmp_path: Path) -
         evaluate_json='{"bleu": 43.7, "of 30+": 9.5, "sentences": 9, "signature": "13a"}',
         train_json='{"bleu": 40.0}',
     )
-    write(tmp_path, register_json='{"model": "3f2a"}')
     assert card.scores(tmp_path) == {"bleu": 43.7, "evaluate.of_30_": 9.5, "train.bleu": 40.0}
     write(tmp_path, prepare_json='{"rows": 7}')
     assert card.facts(tmp_path) == {"prepare.rows": "7", "evaluate.sentences": "9"}
