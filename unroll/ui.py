@@ -32,7 +32,7 @@ def serve(port: int) -> None:
     settings = {
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_ENABLE_AI_GATEWAY": "false",
-        "MLFLOW_ENABLE_ASSISTANT_SANDBOX": "true",  # its assistant runs no commands on this machine
+        "MLFLOW_ENABLE_ASSISTANT_SANDBOX": "true",  # what one chats with there runs no commands here
         "MLFLOW_BACKEND_STORE_URI": store(),
         "MLFLOW_ARTIFACTS_DESTINATION": (artifact_folder() or root() / "mlartifacts").as_uri(),
     }
