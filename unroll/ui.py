@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+import webbrowser
 from contextlib import suppress
 
 from unroll.errors import ResourceError
@@ -17,13 +18,13 @@ from unroll.tracking import artifact_folder, reaching, root, store, where
 
 
 def serve(port: int) -> None:
-    """Serve MLflow's pages on this machine until interrupted, and print the links that open on the charts of the runs.
+    """Serve MLflow's pages on this machine until interrupted; open the charts of the runs, and print where they are.
 
     Raises:
         ResourceError: the port is taken, or the server does not start.
     """
     if store().startswith("http"):
-        _print_links(store().rstrip("/"))
+        _show(_links(store().rstrip("/")))
         return
     if _taken(port):
         raise ResourceError(f"port {port} is taken: stop what listens there, or choose another, such as {port + 1}")
@@ -37,11 +38,12 @@ def serve(port: int) -> None:
         "MLFLOW_ARTIFACTS_DESTINATION": (artifact_folder() or root() / "mlartifacts").as_uri(),
     }
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended by either, it takes the server along
     with tempfile.TemporaryFile() as said:
         server = subprocess.Popen(command, env=os.environ | settings, stdout=said, stderr=said, start_new_session=True)
         try:
             _await(server, port)
-            _print_links(f"http://127.0.0.1:{port}")
+            _show(_links(f"http://127.0.0.1:{port}"))
             print("Ctrl-C ends it.", flush=True)
             server.wait()
         except KeyboardInterrupt:
@@ -72,10 +74,18 @@ def _await(server: subprocess.Popen[bytes], port: int) -> None:
     raise ResourceError(f"MLflow did not start on port {port}; to see why: mlflow server --backend-store-uri {where()}")
 
 
-def _print_links(address: str) -> None:
+def _links(address: str) -> dict[str, str]:
+    """Return {name: link}: the charts of each pipeline's runs, then the registry."""
     with reaching() as client:
-        for experiment in client.search_experiments(order_by=["creation_time ASC"]):
-            if experiment.name != "Default":
-                link = f"{address}/#/experiments/{experiment.experiment_id}/runs"
-                print(f"{experiment.name:12} {link}?workflowType=machine_learning&compareRunsMode=CHART")
-        print(f"{'registry':12} {address}/#/models")
+        found = [e for e in client.search_experiments(order_by=["creation_time ASC"]) if e.name != "Default"]
+    charts = "runs?workflowType=machine_learning&compareRunsMode=CHART"
+    links = {experiment.name: f"{address}/#/experiments/{experiment.experiment_id}/{charts}" for experiment in found}
+    return links | {"registry": f"{address}/#/models"}
+
+
+def _show(links: dict[str, str]) -> None:
+    for name, link in links.items():
+        print(f"{name:12} {link}")
+    # Without a desktop, webbrowser would start a browser in the terminal.
+    if sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        webbrowser.open(next(iter(links.values())))
