@@ -20,9 +20,12 @@ from typing import TYPE_CHECKING
 from pipelines import SHAPES
 from stages import Folders, main
 from unroll import artifacts, corpus
-from unroll.params import Pipeline, Recipe, dump
+from unroll.errors import ResourceError
+from unroll.params import Pipeline, Recipe, Train, dump
 
 if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
     from unroll.model import EncoderDecoder
     from unroll.training import Progress
 
@@ -82,15 +85,12 @@ def first_model(recipe: Recipe, folders: Folders) -> EncoderDecoder:
 
 def learning(network: EncoderDecoder, recipe: Recipe, folders: Folders) -> Iterator[Progress]:
     """Train a model in place, scoring greedy translations of distinct validation sources by BLEU."""
-    from lightning_fabric import Fabric
-
     from unroll import metrics, text
     from unroll.batches import Batches
     from unroll.predictor import SEARCH, Predictor
     from unroll.training import fit
 
     settings = recipe.train
-    fabric = Fabric(accelerator=settings.accelerator, devices=1, precision=settings.precision)
     train, valid = (
         Batches(
             text.open_ids(folders.tokenized, split, "source"),
@@ -109,7 +109,21 @@ def learning(network: EncoderDecoder, recipe: Recipe, folders: Folders) -> Itera
         answers = [best.text for best, *_ in predictor.stream(pairs, beam=1, n_best=1)]
         return metrics.bleu(answers, list(pairs.values()))
 
-    return fit(network, len(tokenizers["target"]), train, valid, score, settings, fabric)
+    return fit(network, len(tokenizers["target"]), train, valid, score, settings, device(settings))
+
+
+def device(params: Train) -> Fabric:
+    """Return what the model is to learn on.
+
+    Raises:
+        ResourceError: this machine has no such accelerator.
+    """
+    from lightning_fabric import Fabric
+
+    try:
+        return Fabric(accelerator=params.accelerator, devices=1, precision=params.precision)
+    except RuntimeError as error:
+        raise ResourceError(f"train.accelerator: {params.accelerator} cannot be used here ({error}); set cpu") from None
 
 
 def spread(pairs: dict[str, list[str]], most: int) -> dict[str, list[str]]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from unroll.text import EOS, GO, PAD, Ids
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: under mixed precision Fabric casts its fields
 class Batch:
     """Padded ids of a few pairs.
 

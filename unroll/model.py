@@ -16,7 +16,7 @@ from unroll.encoders import SequenceEncoder
 from unroll.params import Recipe
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: under mixed precision Fabric casts its fields
 class Candidates:
     """The part of a vocabulary over which a sampled softmax runs.
 

@@ -9,7 +9,7 @@ import torch
 
 from stages import Folders, train
 from unroll import artifacts, checkpoints, tracking
-from unroll.errors import DivergenceError
+from unroll.errors import DivergenceError, ResourceError
 from unroll.params import Pipeline
 
 
@@ -71,6 +71,21 @@ def test_the_run_in_mlflow_has_the_curves(ran: Folders) -> None:
         assert [point.step for point in history] == list(range(20, 601, 20))
         assert run.info.status == "FINISHED"
         assert "tokens_per_second" in run.data.metrics
+
+
+def test_mixed_precision_learns(small: Pipeline, ran: Folders) -> None:
+    folders = again(small, ran, "mixed_precision", precision="bf16-mixed", updates=40, warmup=5)
+    with (folders.reports / "curves.csv").open(encoding="utf-8", newline="") as file:
+        first, *_, last = (float(row["train_loss"]) for row in csv.DictReader(file))
+    assert last < first
+    weights = checkpoints.load(folders.model).model.state_dict()
+    assert {value.dtype for value in weights.values()} == {torch.float32}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="says what a machine without CUDA says")
+def test_an_accelerator_that_is_not_there_is_one_line(small: Pipeline, ran: Folders) -> None:
+    with pytest.raises(ResourceError, match=r"train\.accelerator: cuda cannot be used here"):
+        again(small, ran, "no_cuda", accelerator="cuda")
 
 
 def test_divergence_is_told_and_leaves_no_model(small: Pipeline, ran: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
