@@ -24,7 +24,8 @@ app = typer.Typer(
 Texts = Annotated[list[str] | None, typer.Argument(help="Sentences; without any, one a line from stdin.")]
 Model = Annotated[str, typer.Option(help="A checkpoint folder, or a version: models:/translate@champion.")]
 Beam = Annotated[
-    int | None, typer.Option(min=1, help="Hypotheses kept at each step; 1 is greedy. [default: the model's]")
+    int | None,
+    typer.Option(min=1, help="Hypotheses kept at each step; 1 is greedy. Without it, as the model was scored."),
 ]
 NBest = Annotated[int, typer.Option(min=1, help="Answers to each sentence, best first.")]
 Scores = Annotated[
@@ -33,7 +34,7 @@ Scores = Annotated[
 Alignments = Annotated[
     bool, typer.Option("--alignments", help="A column behind each: source-target token pairs, from 0.")
 ]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads. [default: torch's choice]")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads. Without it, as many as torch takes.")]
 
 
 @app.command()
