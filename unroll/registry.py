@@ -35,7 +35,7 @@ from unroll.tracking import (
     run_name,
     title,
     where,
-)  # fmt: skip
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
