@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from pipelines import n_to_m
+from pipelines import n_to_m, n_to_n, n_to_one, one_to_n, one_to_one
 
-SHAPES = {"n_to_m": n_to_m}
+SHAPES = {
+    "one_to_one": one_to_one,
+    "one_to_n": one_to_n,
+    "n_to_n": n_to_n,
+    "n_to_one": n_to_one,
+    "n_to_m": n_to_m,
+}
 """the value of `shape` in params.yaml -> its declaration"""

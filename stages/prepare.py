@@ -1,7 +1,8 @@
-"""Clean pairs, split without leakage.
+"""Clean rows, split without leakage.
 
 in   data/<pipeline>/raw
 out  data/<pipeline>/prepared/{train,valid,test}.tsv   source, target, attribution, in normal form
+                                                   a lone line has no target
      reports/<pipeline>/prepare.json
 """
 
@@ -20,7 +21,7 @@ from tqdm import tqdm
 from stages import Folders, main
 from unroll import artifacts, corpus
 from unroll.errors import DataError
-from unroll.params import Corpus, GroupedSplit, OfficialSplit, Pipeline, Prepare
+from unroll.params import Corpus, OfficialSplit, Pipeline, Prepare
 
 Report = dict[str, float]
 KeysOf = dict[str, corpus.Keys]
@@ -32,75 +33,90 @@ def run(params: Pipeline, folders: Folders) -> None:
     split = params.prepare.split
     with artifacts.writing(folders.prepared, "prepared", {"raw": raw}) as folder:
         report, keys = divide(params.prepare, folders.raw, folder)
+        refuse_leakage(keys)
         if isinstance(split, OfficialSplit):
             for name, source in (("valid", split.valid), ("test", split.test)):
-                counts, keys[name] = keep(params.prepare, source, folders.raw, folder, name)
-                report |= counts
+                if not isinstance(source, float):
+                    counts, keys[name] = keep(params.prepare, source, folders.raw, folder, name)
+                    report |= counts
         report |= describe(folder, keys)
-        if isinstance(split, GroupedSplit):
-            refuse_leakage(keys)
     artifacts.write_file(folders.reports / "prepare.json", artifacts.dump_json(report))
     print(summary(report))
 
 
 def divide(params: Prepare, raw: Path, folder: Path) -> tuple[Report, KeysOf]:
-    """Write the rows of the corpus that pass all filters, each to its split; all go to train if the split is official.
+    """Write the rows of the corpus that pass the checks, each to its split; official splits are not among these.
 
     Raises:
         DataError: no row is left, or a split would be empty.
     """
-    split = params.split if isinstance(params.split, GroupedSplit) else None
-    dropped: Counter[str] = Counter(dict.fromkeys(corpus.FILTERS, 0))
+    checks = corpus.checks_of(params.corpus, params.split, params.filters)
+    dropped: Counter[str] = Counter(dict.fromkeys(checks, 0))
     # The rows wait in a file without a name until their hashes are all known.
     with tempfile.TemporaryFile(dir=folder) as waiting:
-        rows = cleaned(params, params.corpus, raw, corpus.FILTERS, dropped)
-        keys = corpus.hash_keys(copied(rows, waiting))
-        division = corpus.divide(keys, params.max_rows, split)
+        rows = cleaned(params, params.corpus, raw, checks, dropped)
+        keys = corpus.hash_keys(copied(rows, waiting, pairs=False), params.split.by)
+        running = corpus.is_running(params.corpus, params.split)
+        division = corpus.divide(keys, params.max_rows, params.split, running)
         report = account(raw, len(keys), dropped, division)
-        if split:
-            refuse_empty(division)
-        names = corpus.SPLITS if split else corpus.SPLITS[:1]
+        names = corpus.drawn_splits(params.split)
+        refuse_empty(division, names)
         waiting.seek(0)
-        deal(waiting, division.of_row.data, [folder / f"{name}.tsv" for name in names])
+        paths = [folder / f"{name}.tsv" for name in names]
+        deal(waiting, division.of_row.data, paths, corpus.paired(params.corpus))
     return report, {name: keys[np.flatnonzero(division.of_row == number)] for number, name in enumerate(names)}
 
 
 def keep(params: Prepare, source: Corpus, raw: Path, folder: Path, split: str) -> tuple[Report, corpus.Keys]:
-    """Write an official split as it stands, but for rows that lack a side.
+    """Write an official split as it stands, but for rows that lack what they need.
 
     Raises:
         DataError: no row is left.
     """
-    dropped: Counter[str] = Counter(dict.fromkeys(corpus.ONE_SIDED, 0))
+    checks = corpus.checks_of(source, params.split, None)
+    dropped: Counter[str] = Counter(dict.fromkeys(checks, 0))
     with (folder / f"{split}.tsv").open("wb") as file:
-        keys = corpus.hash_keys(copied(cleaned(params, source, raw, corpus.ONE_SIDED, dropped), file))
+        rows = cleaned(params, source, raw, checks, dropped)
+        keys = corpus.hash_keys(copied(rows, file, corpus.paired(source)), params.split.by)
     if not len(keys):
-        raise DataError(f"{raw}: prepare.split.{split}: no row has both sides; name the right files and columns")
+        raise DataError(
+            f"{raw}: prepare.split.{split}: no row has all it needs; name the right files, rows and columns"
+        )
     return {f"{split}_dropped.{name}": count for name, count in dropped.items()}, keys
 
 
 def cleaned(
-    params: Prepare, source: Corpus, raw: Path, filters: corpus.Filters, dropped: Counter[str]
+    params: Prepare, source: Corpus, raw: Path, checks: corpus.Checks, dropped: Counter[str]
 ) -> Iterator[corpus.Row]:
-    """Yield the rows of a raw corpus that pass the filters, behind a progress bar on stderr."""
+    """Yield the rows of a raw corpus that pass the checks, behind a progress bar on stderr."""
     rows: Iterable[corpus.Row] = tqdm(corpus.read(source, raw), desc="prepare", unit=" rows", disable=None)
-    return corpus.clean(rows, params, filters, dropped)
+    return corpus.clean(rows, params, checks, dropped)
 
 
-def copied(rows: Iterable[corpus.Row], file: IO[bytes]) -> Iterator[corpus.Row]:
-    """Write each row to `file` as it passes by."""
+def copied(rows: Iterable[corpus.Row], file: IO[bytes], pairs: bool) -> Iterator[corpus.Row]:
+    """Write each row to `file` as it passes by, or its pairs of characters."""
     for row in rows:
-        file.write(("\t".join(row) + "\n").encode())
+        file.write(spread(line(row)) if pairs else line(row))
         yield row
 
 
-def deal(lines: Iterable[bytes], numbers: Iterable[int], paths: list[Path]) -> None:
-    """Write each line to the path of its number, but those that are left out."""
+def line(row: corpus.Row) -> bytes:
+    """Return a row as a line of a prepared file."""
+    return ("\t".join(row) + "\n").encode()
+
+
+def spread(whole: bytes) -> bytes:
+    """Return the lines for every two neighbouring characters of the text in a line."""
+    return b"".join(map(line, corpus.pairs(whole.decode().partition("\t")[0])))
+
+
+def deal(lines: Iterable[bytes], numbers: Iterable[int], paths: list[Path], pairs: bool) -> None:
+    """Write each line, or its pairs of characters, to the path of its number, but those that are left out."""
     with ExitStack() as stack:
         files = [stack.enter_context(path.open("wb")) for path in paths]
-        for line, number in zip(lines, numbers, strict=True):
+        for whole, number in zip(lines, numbers, strict=True):
             if number != corpus.LEFT_OUT:
-                files[number].write(line)
+                files[number].write(spread(whole) if pairs else whole)
 
 
 def account(raw: Path, passed: int, dropped: Counter[str], division: corpus.Division) -> Report:
@@ -135,27 +151,31 @@ def summary(report: Report) -> str:
     return f"prepare: {report['rows_read']:,} rows read; dropped: {reasons}; kept: {splits}"
 
 
-def refuse_empty(division: corpus.Division) -> None:
+def refuse_empty(division: corpus.Division, names: Iterable[str]) -> None:
     """Raise if a split of our own got no row.
 
     Raises:
         DataError: says which, and what to do.
     """
-    for number, name in enumerate(corpus.SPLITS):
+    for number, name in enumerate(names):
         if not (division.of_row == number).any():
             raise DataError(
                 f"prepare.split: no row for {name}: the corpus is too small: {division.sizes.sum():,} rows in "
-                f"{len(division.sizes):,} groups that share a sentence, the largest of {division.sizes.max():,} rows; "
-                "bring more rows or official splits, or raise max_rows, largest_component or the shares"
+                f"{len(division.sizes):,} groups that share a side, the largest of {division.sizes.max():,} rows; "
+                "bring more rows or official splits, raise max_rows, largest_component or the shares, or split by a "
+                "single side"
             )
 
 
 def describe(folder: Path, keys: KeysOf) -> Report:
-    """Return the rows of each split, and the distinct sources and the leakage of those that are held out."""
-    report: Report = {f"{name}_rows": len(keys[name]) for name in corpus.SPLITS}
-    for name in ("valid", "test"):
+    """Return the rows of each split's file, and the distinct sources and the leakage of those that are held out."""
+    report: Report = {}
+    for name in corpus.SPLITS:
         with (folder / f"{name}.tsv").open("rb") as file:
-            report[f"{name}_sources"] = len({line.partition(b"\t")[0] for line in file})
+            report[f"{name}_rows"] = sum(1 for _ in file)
+    for name in corpus.SPLITS[1:]:
+        with (folder / f"{name}.tsv").open("rb") as file:
+            report[f"{name}_sources"] = len({whole.partition(b"\t")[0] for whole in file})
         report[f"{name}_leakage_percent"] = round(corpus.leakage(keys["train"], keys[name]), 4)
     return report
 
@@ -166,7 +186,7 @@ def refuse_leakage(keys: KeysOf) -> None:
     Raises:
         DataError: says how much leaks.
     """
-    for name in ("valid", "test"):
+    for name in list(keys)[1:]:
         if leaked := corpus.leakage(keys["train"], keys[name]):
             raise DataError(
                 f"prepare.split: {leaked:.4g} % of the rows of {name} have a side in train; please report this"

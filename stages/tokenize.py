@@ -1,60 +1,73 @@
-"""Text to ids.
+"""Text to ids, or to vectors.
 
 in   data/<pipeline>/prepared/{train,valid,test}.tsv
 out  data/<pipeline>/tokenized/{source,target}.tokenizer.json, .model     learnt on train alone
-                               {train,valid}.{source,target}.{ids,offsets}  memory-mapped
+                               {train,valid}.{source,target}.{ids,offsets}  memory-mapped; vectors: .values for .ids
+                               none of the target where rows are lines, which have none
      reports/<pipeline>/tokenize.json
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
 from stages import Folders, main
 from unroll import artifacts, corpus, text
-from unroll.params import Pipeline
+from unroll.params import Pipeline, Tokenize
 
 SIDES = ("source", "target")
 
 
 def run(params: Pipeline, folders: Folders) -> None:
-    """Learn a tokenizer for each language, or one for both, and write every split's ids."""
+    """Learn a tokenizer for each side, or one for both, and write the ids of train and valid."""
     prepared = artifacts.verify(folders.prepared, "prepared")
-    train = folders.prepared / "train.tsv"
-    if params.tokenize.joint:
-        both = text.train(chain(column(train, 0), column(train, 1)), params.tokenize)
-        tokenizers = {"source": both, "target": both}
-    else:
-        tokenizers = {side: text.train(column(train, i), params.tokenize) for i, side in enumerate(SIDES)}
-
+    sides = SIDES[:1] if params.autoregressive else SIDES
+    tokenizers = learn(params.tokenize, sides, folders.prepared / "train.tsv")
     report: dict[str, float] = {}
     with artifacts.writing(folders.tokenized, "tokenized", {"prepared": prepared}) as folder:
-        for i, side in enumerate(SIDES):
+        for side in SIDES:
             tokenizers[side].save(folder, side)
+        for side in sides:
             for split in ("train", "valid"):
-                text.write_ids(folder, split, side, tokenizers[side], column(folders.prepared / f"{split}.tsv", i))
-            report |= describe(folder, side, tokenizers[side], train, i)
+                texts = column(folders.prepared / f"{split}.tsv", side)
+                text.write_ids(folder, split, side, tokenizers[side], texts)
+            report |= describe(folder, side, tokenizers[side], folders.prepared / "train.tsv")
     artifacts.write_file(folders.reports / "tokenize.json", artifacts.dump_json(report))
 
 
-def column(path: Path, index: int) -> Iterator[str]:
-    """Yield one column of a prepared file."""
-    return (row[index] for row in corpus.prepared(path))
+def learn(params: Tokenize, sides: Sequence[str], train: Path) -> dict[str, text.Tokenizer]:
+    """Return the tokenizer of each side, learnt from the sides that train has."""
+    if params.target is None:
+        both = text.train(chain.from_iterable(column(train, side) for side in sides), params.source)
+        return dict.fromkeys(SIDES, both)
+    kinds = {"source": params.source, "target": params.target}
+    return {side: text.train(column(train, side), kind) for side, kind in kinds.items()}
 
 
-def describe(folder: Path, side: str, tokenizer: text.Tokenizer, train: Path, index: int) -> dict[str, float]:
-    """Return what a person asks of a tokenizer: its vocabulary, tokens a row, tokens a word, share of unknown."""
+def column(path: Path, side: str) -> Iterator[str]:
+    """Yield one side of a prepared file."""
+    return (getattr(row, side) for row in corpus.prepared(path))
+
+
+def describe(folder: Path, side: str, tokenizer: text.Tokenizer, train: Path) -> dict[str, float]:
+    """Return what a person asks of a side of train: its vocabulary, tokens a row, tokens a word, share of unknown."""
     ids = text.open_ids(folder, "train", side)
-    words = sum(len(row.split()) for row in column(train, index))
-    unknown = sum(int((ids.ids == i).sum()) for i, piece in enumerate(tokenizer.vocabulary) if piece.endswith("[UNK]"))
-    return {
+    per_row = round(len(ids.ids) / max(len(ids), 1), 3)
+    if isinstance(tokenizer, text.VectorReader):
+        return {f"{side}_vectors_per_row": per_row, f"{side}_width": tokenizer.width}
+    placeholders = [i for i, piece in enumerate(tokenizer.vocabulary[: tokenizer.special]) if piece.endswith("[UNK]")]
+    unknown = sum(int((ids.ids == i).sum()) for i in placeholders)
+    report = {
         f"{side}_vocabulary": len(tokenizer),
-        f"{side}_tokens_per_row": round(len(ids.ids) / max(len(ids), 1), 3),
-        f"{side}_tokens_per_word": round(len(ids.ids) / max(words, 1), 4),
+        f"{side}_tokens_per_row": per_row,
         f"{side}_unknown_percent": round(100 * unknown / max(len(ids.ids), 1), 3),
     }
+    if not isinstance(tokenizer, text.LabelTokenizer):
+        words = sum(len(row.split()) for row in column(train, side))
+        report[f"{side}_tokens_per_word"] = round(len(ids.ids) / max(words, 1), 4)
+    return report
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Learning.
+"""Recipe.
 
 in   data/<pipeline>/tokenized/           ids and tokenizers
      data/<pipeline>/embedded/            what the embeddings start from
@@ -20,16 +20,17 @@ from typing import TYPE_CHECKING
 from pipelines import SHAPES
 from stages import Folders, main
 from unroll import artifacts, corpus
-from unroll.errors import ResourceError
+from unroll.errors import ParamsError, ResourceError
 from unroll.params import Pipeline, Recipe, Train, dump
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-    from unroll.model import EncoderDecoder
+    from unroll.batches import Epochs
+    from unroll.model import Network
     from unroll.training import Progress
 
-CURVES = ("update", "train_loss", "learning_rate", "gradient_norm", "valid_loss", "valid_bleu")
+CURVES = ("update", "train_loss", "learning_rate", "gradient_norm", "valid_loss", "valid_score")
 INPUTS = ("prepared", "tokenized", "embedded")
 
 
@@ -39,17 +40,8 @@ def run(params: Pipeline, folders: Folders) -> None:
 
     from unroll import checkpoints, model, tracking
 
-    shape = SHAPES[params.shape]
-    recipe = Recipe(
-        shape=params.shape,
-        encoder=shape.ENCODER,
-        head=shape.HEAD,
-        prepare=params.prepare,
-        tokenize=params.tokenize,
-        embed=params.embed,
-        model=params.model,
-        train=params.train,
-    )
+    recipe = declared(params)
+    model.check(recipe)
     inputs = {kind: artifacts.verify(getattr(folders, kind), kind) for kind in INPUTS}
     fingerprint = hashlib.sha256(artifacts.dump_json([inputs, dump(recipe)]).encode()).hexdigest()
     torch.set_num_threads(recipe.train.threads)
@@ -65,49 +57,70 @@ def run(params: Pipeline, folders: Folders) -> None:
         manifest = checkpoints.save(folders.model, network, recipe, folders.tokenized, inputs)
         live.adopt(artifacts.identity(manifest))
 
-    best = max((p for p in points if "valid_bleu" in p), key=lambda p: p["valid_bleu"])
+    best = max((p for p in points if "valid_score" in p), key=lambda p: p["valid_score"])
     report = {
         "parameters": model.parameters(network),
         "updates": int(points[-1]["update"]),
-        **{f"best_{name}": best[name] for name in ("update", "valid_bleu", "valid_loss")},
+        **{f"best_{name}": best[name] for name in ("update", "valid_score", "valid_loss")},
     }
     artifacts.write_file(folders.reports / "train.json", artifacts.dump_json(report))
     artifacts.write_file(folders.reports / "curves.csv", table(points))
 
 
-def first_model(recipe: Recipe, folders: Folders) -> EncoderDecoder:
+def declared(params: Pipeline) -> Recipe:
+    """Return what a checkpoint of a pipeline is to remember, its parts held to what its shape declares.
+
+    Raises:
+        ParamsError: the shape has other parts.
+    """
+    shape = SHAPES[params.shape]
+    for part, found, wanted in (
+        ("encoder", params.model.encoder.kind, shape.ENCODER),
+        ("head", params.model.head.kind, shape.HEAD),
+    ):
+        if found != wanted:
+            raise ParamsError(f"model.{part}.kind: '{found}' is not of the shape {params.shape}; set '{wanted}'")
+    return Recipe(
+        shape=params.shape,
+        prepare=params.prepare,
+        tokenize=params.tokenize,
+        embed=params.embed,
+        model=params.model,
+        train=params.train,
+    )
+
+
+def first_model(recipe: Recipe, folders: Folders) -> Network:
     """Return the model before its first update."""
-    from unroll import embeddings, model
+    from unroll import embeddings, model, text
 
-    vectors = {side: embeddings.load(folders.embedded, side) for side in ("source", "target")}
-    return model.build(recipe, vectors)
+    sizes = {side: len(text.load(folders.tokenized, side)) for side in ("source", "target")}
+    found = {side: folders.embedded / f"{side}.safetensors" for side in ("source", "target")}
+    vectors = {side: embeddings.load(folders.embedded, side) for side, path in found.items() if path.exists()}
+    return model.build(recipe, sizes, vectors)
 
 
-def learning(network: EncoderDecoder, recipe: Recipe, folders: Folders) -> Iterator[Progress]:
-    """Train a model in place, scoring greedy translations of distinct validation sources by BLEU."""
-    from unroll import metrics, text
-    from unroll.batches import Batches
-    from unroll.predictor import SEARCH, Predictor
+def learning(network: Network, recipe: Recipe, folders: Folders) -> Iterator[Progress]:
+    """Train a model in place, scoring its quickest answers to distinct validation sources, or its loss alone."""
+    from unroll import scoring, text
+    from unroll.batches import batches
+    from unroll.predictor import Predictor
     from unroll.training import fit
 
     settings = recipe.train
-    train, valid = (
-        Batches(
-            text.open_ids(folders.tokenized, split, "source"),
-            text.open_ids(folders.tokenized, split, "target"),
-            settings.batch_tokens,
-            recipe.model.reverse_source,
-            settings.seed,
-        )
-        for split in ("train", "valid")
-    )
+    sides = ("source",) if recipe.autoregressive else ("source", "target")
+
+    def rows(split: str, most: int | None) -> Epochs:
+        ids = [text.open_ids(folders.tokenized, split, side) for side in sides]
+        return batches(recipe, ids[0], ids[-1], most)
+
+    train, valid = rows("train", None), rows("valid", settings.validation_rows)
     tokenizers = {side: text.load(folders.tokenized, side) for side in ("source", "target")}
-    predictor = Predictor(network, tokenizers, recipe, SEARCH)
+    predictor = Predictor(network, tokenizers, recipe)
     pairs = spread(corpus.references(folders.prepared / "valid.tsv"), settings.validation_rows)
 
-    def score() -> float:
-        answers = [best.text for best, *_ in predictor.stream(pairs, beam=1, n_best=1)]
-        return metrics.bleu(answers, list(pairs.values()))
+    def score(loss: float) -> float:
+        return -loss if settings.select_by == "loss" else scoring.validation(predictor, pairs)
 
     return fit(network, len(tokenizers["target"]), train, valid, score, settings, device(settings))
 
@@ -143,7 +156,7 @@ def progress_bar(updates: int) -> Iterator[Callable[[Progress], None]]:
         def advance(progress: Progress) -> None:
             shown.update(tokens=f"{progress.tokens / progress.seconds:,.0f}/s", loss=f"{progress.train_loss:.3f}")
             if progress.valid_score is not None:
-                shown.update(valid=f"{progress.valid_loss:.3f}", bleu=f"{progress.valid_score:.1f}")
+                shown.update(valid=f"{progress.valid_loss:.3f}", score=f"{progress.valid_score:.2f}")
             bar.set_postfix(shown, refresh=False)
             bar.update(progress.update - bar.n)
 
@@ -159,7 +172,7 @@ def point(progress: Progress) -> dict[str, float]:
         "gradient_norm": round(progress.gradient_norm, 5),
     }
     if progress.valid_loss is not None and progress.valid_score is not None:
-        found |= {"valid_loss": round(progress.valid_loss, 5), "valid_bleu": round(progress.valid_score, 3)}
+        found |= {"valid_loss": round(progress.valid_loss, 5), "valid_score": round(progress.valid_score, 4)}
     return found
 
 

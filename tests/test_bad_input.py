@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 import yaml
 
+from tests import tiny
 from tests.grammar import PAIRS
 
 ROOT = Path(__file__).parents[1]
 GOOD = "".join(f"{source}\t{target}\tme\n" for source, target in PAIRS).encode()
 EN = "".join(f"{source}\n" for source, _ in PAIRS).encode()
 ALIGNED = {"format": "aligned", "source_file": "spa.tsv", "target_file": "mine.es"}
+TAG = {"kind": "tag", "batch_sentences": 8}
 
 
 class Project:
@@ -27,11 +29,15 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        section = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["translate"]
-        section["fetch"] = {"kind": "files", "members": {"spa.tsv": "spa.tsv"}}
-        section["prepare"]["split"] |= {"valid": 0.1, "test": 0.1}
-        self.section: dict[str, Any] = section
+        self.take("translate")
+        self.section["prepare"]["split"] |= {"valid": 0.1, "test": 0.1}
         self.write("spa.tsv", GOOD)
+
+    def take(self, pipeline: str) -> None:
+        """Begin with the section of a shipped pipeline, its files the user's own."""
+        sections = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+        self.section: dict[str, Any] = sections[pipeline]
+        self.section["fetch"] = {"kind": "files", "members": {"spa.tsv": "spa.tsv"}}
 
     def write(self, name: str, content: bytes) -> None:
         (self.folder / "data/sources").mkdir(parents=True, exist_ok=True)
@@ -103,6 +109,23 @@ def test_a_bad_corpus_is_refused(project: Project, content: bytes, says: str) ->
 
 
 @pytest.mark.parametrize(
+    ("pipeline", "content", "says"),
+    [
+        ("rows", b"0,1,2,7\n", "spa.tsv:1: 4 cells, where the first row has 4 and columns and target_column need 65"),
+        ("rows", b"0," * 64 + b"7\n" + b"0," * 63 + b"7\n", "spa.tsv:2: 64 cells, where the first row has 65"),
+        ("rows", b"0," * 63 + b"one,7\n", "spa.tsv:1: 'one' is not a finite number"),
+        ("classify", b"number,coarse,fine,text\n0,9,0,Who wrote it ?\n", "spa.tsv:2: '9' is not in target_names"),
+    ],
+    ids=["too narrow a table", "a row that is too short", "a word among numbers", "an unknown label"],
+)
+def test_bad_numbers_and_labels_are_refused(project: Project, pipeline: str, content: bytes, says: str) -> None:
+    project.take(pipeline)
+    project.write("spa.tsv", content)
+    project.change("prepare.corpus.file", "spa.tsv")
+    refused(project, "fetch", "prepare", code=3, says=says)
+
+
+@pytest.mark.parametrize(
     ("line", "dropped"),
     [
         (b"one side\t\tme\n", "one_sided 1"),
@@ -152,6 +175,121 @@ def test_bad_parameters_are_refused_by_every_stage(project: Project, path: str, 
     project.change(path, value)
     for stage in ("fetch", "train"):
         refused(project, stage, code=2, says=says)
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "changes", "says"),
+    [
+        (
+            "caption",
+            {"model.head.attention": "general"},
+            "model.head.attention has no memory to look back at where the source is one step: set 'final' or 'none'",
+        ),
+        (
+            "name",
+            {"model.head.attention": "local_p", "model.head.window": 2},
+            "model.head.attention has no memory to look back at",
+        ),
+        (
+            "language",
+            {"embed.dimensions": 64},
+            "model.tied needs model.encoder.hidden and embed.dimensions to be",
+        ),
+        ("language", {"embed.kind": "one_hot"}, "model.tied needs embeddings of the target, which"),
+        ("classify", {"model.tied": True}, "model.tied needs embeddings of the target, which"),
+        ("language", {"model.encoder.bidirectional": True}, "bidirectional would read what is to be predicted"),
+        ("rows", {"tokenize.source.width": 16}, "tokenize.source.width must be prepare.corpus.frame"),
+        ("name", {"evaluate.search": {"kind": "rank", "batch_sentences": 8}}, "'rank' cannot ask a decoder: set"),
+        (
+            "translate",
+            {"shape": "n_to_k"},
+            "mine: shape: should be 'one_to_one', ",
+        ),
+    ],
+    ids=[
+        "attention to a lone vector",
+        "a window over a lone label",
+        "tied, of unequal size",
+        "tied, one-hot",
+        "tied, a classifier",
+        "a language model of both directions",
+        "vectors of two widths",
+        "a search for another head",
+        "an unknown shape",
+    ],
+)
+def test_what_does_not_fit_is_refused_by_every_stage(
+    project: Project, pipeline: str, changes: dict[str, Any], says: str
+) -> None:
+    project.take(pipeline)
+    for path, value in changes.items():
+        project.change(path, value)
+    refused(project, "fetch", code=2, says=says)
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "changes", "says"),
+    [
+        (
+            "translate",
+            {"model.head.attention": "local_p"},
+            "model.head.window: None does not go with attention 'local_p'; set the number of positions on either side",
+        ),
+        (
+            "translate",
+            {"model.head.attention": "dot", "model.head.hidden": 128},
+            "model.head.attention: 'dot' compares states of one size, but the encoder has 256 and the decoder 128",
+        ),
+        ("translate", {"model.head": {"kind": "tagger"}, "evaluate.search": TAG, "train.select_by": "accuracy",
+                       "model.tied": False, "train.sampled_softmax": 0},
+         "model.head.kind: 'tagger' is not of the shape n_to_m; set 'decoder'"),
+        ("translate", {"model.encoder.cell": "lstn"}, "model.encoder.cell: 'lstn' is not known; did you mean 'lstm'?"),
+        ("translate", {"model.head.attention": "aditive"}, "'aditive' is not known; did you mean 'additive'?"),
+        ("classify", {"model.head.context": "avg"}, "model.head.context: 'avg' is not known; known here: last,"),
+    ],
+    ids=[
+        "a window that is missing",
+        "a product of unequal sizes",
+        "a head of another shape",
+        "an unknown cell",
+        "an unknown attention",
+        "an unknown context",
+    ],
+)  # fmt: skip
+def test_what_cannot_be_built_is_refused_before_anything_is_learnt(
+    project: Project, pipeline: str, changes: dict[str, Any], says: str
+) -> None:
+    project.take(pipeline)
+    for path, value in changes.items():
+        project.change(path, value)
+    refused(project, "train", code=2, says=says)
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "command", "text", "says"),
+    [
+        ("name", "generate", "Elvish", "'Elvish' is none of the labels that the model learnt: Italian, Welsh"),
+        ("rows", "classify", "0 1; 1 0 0", "vector 1 of '0 1; 1 0 0': has 2 numbers where 8 are needed"),
+        ("rows", "classify", "0 1 0 1 0 1 0 nan", "not a row of finite numbers"),
+        ("rows", "translate", "0 1 0 1 0 1 0 1", "a classifier cannot translate; ask it with unroll classify"),
+    ],
+    ids=["an unknown label", "a vector of another width", "a vector that is not finite", "another command"],
+)
+def test_what_a_model_cannot_answer_is_one_line(
+    tmp_path: Path, pipeline: str, command: str, text: str, says: str
+) -> None:
+    vector = " ".join(["0.5"] * 8)
+    pairs = {"name": [("Italian", "Rossi"), ("Welsh", "Rhys")], "rows": [(f"{vector}; {vector}", "0"), (vector, "1")]}
+    changes = {"tokenize__target__vocab_size": 300} if pipeline == "name" else {}
+    folder = tiny.checkpoint(tmp_path, tiny.pipeline(pipeline, **changes), pairs[pipeline] * 10)
+    done = subprocess.run(
+        [sys.executable, "-c", "from unroll.cli import main; main()", command, "--model", str(folder), "--", text],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == (2 if command == "translate" else 3), done.stderr
+    (told,) = done.stderr.splitlines()
+    assert told.startswith("unroll: ")
+    assert says in told
 
 
 def test_an_altered_artifact_is_refused(project: Project) -> None:

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
-from unroll.params import Pipeline
+from unroll.params import Pipeline, dump
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("unroll", "stages", "pipelines")
 ORDER = [
     "errors", "params", "artifacts", "corpus", "text", "batches", "embeddings", "cells", "layers", "attention",
-    "encoders", "decoders", "heads", "model", "search", "metrics", "training", "checkpoints", "predictor", "origin",
+    "encoders", "decoders", "heads", "model", "search", "metrics", "baselines", "training", "checkpoints", "predictor",
+    "scoring", "origin",
     "tracking", "lineage", "card", "registry", "served", "plots", "ui", "cli",
 ]  # fmt: skip
 """The modules of `unroll`: each may import those before it, and no other."""
@@ -249,20 +250,35 @@ def test_this_house_keeps(rule: Rule) -> None:
     assert not breaches, "\n" + "\n".join(breaches)
 
 
+def test_the_table_of_the_lecture_names_files_and_tests_that_exist() -> None:
+    table = (ROOT / "docs/lecture.md").read_text(encoding="utf-8")
+    tests = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", table)
+    assert len(tests) > 40
+    for path, name in tests:
+        assert not name or f"def {name}(" in (ROOT / path).read_text(encoding="utf-8"), f"{path}::{name}"
+    files = re.findall(r"`((?:unroll|stages|benchmarks|pipelines)/[\w/]+\.py)`", table)
+    assert files
+    assert not [path for path in files if not (ROOT / path).is_file()]
+
+
 def test_order_names_every_module() -> None:
     assert {path.stem for path in (ROOT / "unroll").glob("*.py")} - {"__init__"} <= set(ORDER)
 
 
-def test_make_smoke_turns_down_parameters_that_exist_to_values_that_fit(make_params: Callable[..., Pipeline]) -> None:
+def test_make_smoke_turns_down_parameters_that_every_pipeline_has(make_params: Callable[..., Pipeline]) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    small = dict(re.findall(r"([a-z_.]+)=(\d+)", makefile.partition("SMALL :=")[2].partition("\n\n")[0]))
+    told = re.findall(r"([a-z_.]+)=(\d+)", makefile.partition("SMALL :=")[2].partition("\n\n")[0])
+    small = {name: int(value) for name, value in told}
     assert len(small) > 5
     for pipeline in yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["pipelines"]:
-        smaller, shipped = (
-            make_params(pipeline, **{name: int(value) for name, value in small.items()}),
-            make_params(pipeline),
-        )
-        assert smaller.train.updates < shipped.train.updates
+        document = dump(make_params(pipeline))
+        for name in small:
+            section, _, parameter = name.partition(".")
+            assert parameter in document[section], f"{pipeline}: {name}"
+        smaller = make_params(pipeline, **small)
+        assert smaller.train.updates < document["train"]["updates"]
+        assert smaller.train.validate_every < smaller.train.updates, "the best weights are chosen, not the only ones"
+        assert smaller.prepare.max_rows is not None
 
 
 GOOD = {

@@ -73,7 +73,10 @@ def cloned(tmp_path_factory: pytest.TempPathFactory, outside: Path, blank_store:
     section = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["translate"]
     for name, value in MINE.items():
         *owners, last = name.split(".")
-        (section[owners[0]] if owners else section)[last] = value
+        owner = section
+        for part in owners:
+            owner = owner[part]
+        owner[last] = value
     (folder / "params.yaml").write_text(yaml.safe_dump({"pipelines": ["mine"], "mine": section}), encoding="utf-8")
     (folder / "data/sources").mkdir(parents=True)
     for column, language in enumerate(("en", "es")):

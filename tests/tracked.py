@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines import SHAPES
 from stages import Folders
 from unroll import artifacts, params, tracking
 
@@ -24,11 +23,12 @@ PAIRS = [
 
 
 def settings() -> params.Pipeline:
-    """Return the shipped pipeline with a model of a few hundred weights."""
+    """Return the shipped translation pipeline with a model of a few hundred weights."""
     document = params.dump(params.load(ROOT / "params.yaml", "translate"))
-    document["tokenize"] |= {"kind": "char", "vocab_size": 400, "joint": True}
+    document["tokenize"]["source"] |= {"kind": "char", "vocab_size": 400}
     document["embed"] |= {"dimensions": 4}
-    document["model"] |= {"hidden": 8}
+    for part in ("encoder", "head"):
+        document["model"][part] |= {"hidden": 8}
     document["train"] |= {"sampled_softmax": 0}
     return params.parse(params.Pipeline, document, "test")
 
@@ -36,9 +36,7 @@ def settings() -> params.Pipeline:
 def recipe() -> params.Recipe:
     """Return what the small model is made by."""
     document = params.dump(settings())
-    shared = {name: document[name] for name in params.Learning.model_fields}
-    shape = SHAPES[document["shape"]]
-    return params.parse(params.Recipe, shared | {"encoder": shape.ENCODER, "head": shape.HEAD}, "test")
+    return params.parse(params.Recipe, {name: document[name] for name in params.Recipe.model_fields}, "test")
 
 
 def make_folders(root: Path, hypotheses: Sequence[str], seed: int = 1, corpus: str = "spa") -> Folders:
@@ -63,7 +61,7 @@ def make_folders(root: Path, hypotheses: Sequence[str], seed: int = 1, corpus: s
 def _tokenize(folders: Folders, inputs: dict[str, Any]) -> None:
     from unroll import text
 
-    tokenizer = text.train((side for pair in PAIRS for side in pair), recipe().tokenize)
+    tokenizer = text.train([side for pair in PAIRS for side in pair], recipe().tokenize.source)
     with artifacts.writing(folders.tokenized, "tokenized", inputs) as tokenized:
         tokenizer.save(tokenized, "source")
         tokenizer.save(tokenized, "target")
@@ -76,32 +74,44 @@ def _train(folders: Folders, inputs: dict[str, Any], seed: int) -> None:
     from unroll import checkpoints, model, text
 
     torch.manual_seed(seed)
-    vectors = np.random.default_rng(seed).normal(size=(len(text.load(folders.tokenized, "source")), 4))
-    network = model.build(recipe(), dict.fromkeys(("source", "target"), vectors.astype(np.float32)))
+    size = len(text.load(folders.tokenized, "source"))
+    vectors = np.random.default_rng(seed).normal(size=(size, 4)).astype(np.float32)
+    sides = ("source", "target")
+    network = model.build(recipe(), dict.fromkeys(sides, size), dict.fromkeys(sides, vectors))
     checkpoints.save(folders.model, network, recipe(), folders.tokenized, inputs)
-    artifacts.write_file(folders.reports / "train.json", artifacts.dump_json({"updates": 4, "best_valid_bleu": 9.5}))
-    rows = ["update,train_loss,valid_bleu", "2,3.5,", "4,2.25,9.5"]
+    artifacts.write_file(folders.reports / "train.json", artifacts.dump_json({"updates": 4, "best_valid_score": 9.5}))
+    rows = ["update,train_loss,valid_score", "2,3.5,", "4,2.25,9.5"]
     artifacts.write_file(folders.reports / "curves.csv", "\n".join(rows) + "\n")
 
 
-def evaluate(folders: Folders, hypotheses: Sequence[str]) -> None:
-    """Write an evaluation in which the model said `hypotheses`."""
+WORTH = {"bleu": None, "accuracy": (0, 1, 1), "perplexity": (-7.5, -3.0, 3)}
+"""{main score: (value of a wrong row, value of a right one, weight), where rows have any}"""
+
+
+def evaluate(folders: Folders, hypotheses: Sequence[str], main: str = "bleu", weight: int | None = None) -> None:
+    """Write an evaluation in which the model said `hypotheses`, judged by the score `main`."""
     inputs = {kind: artifacts.verify(getattr(folders, kind), kind) for kind in ("model", "prepared")}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"source": source, "references": [target], "hypothesis": said, "greedy": said, "score": -1.0}
         for (source, target), said in zip(PAIRS, hypotheses, strict=True)
     ]
+    right = [row["hypothesis"] == row["references"][0] for row in rows]
+    if worth := WORTH[main]:
+        for row, is_right in zip(rows, right, strict=True):
+            row |= {"value": worth[is_right], "weight": weight or worth[2]}
     with artifacts.writing(folders.evaluation, "evaluation", inputs) as folder:
         (folder / "test.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    right = sum(row["hypothesis"] == row["references"][0] for row in rows)
     report = {
-        "bleu": 100 * right / len(rows),
+        "main": main,
+        main: 100 * sum(right) / len(rows),
         "chrf": 50.0,
         "sentences": len(rows),
         "signature": "nrefs:var|case:mixed",
     }
     artifacts.write_file(folders.reports / "evaluate.json", artifacts.dump_json(report))
-    (folders.reports / "attention_1.png").write_bytes(b"a picture")
+    for name in ("pictures/attention.png", "embed/embeddings.png"):
+        (folders.reports / name).parent.mkdir(parents=True, exist_ok=True)
+        (folders.reports / name).write_bytes(b"a picture")
 
 
 def answers(right: int) -> list[str]:

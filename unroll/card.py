@@ -11,12 +11,24 @@ from pathlib import Path
 from typing import Any
 
 from unroll.errors import DataError
+from unroll.params import Search
 
-SHOWN = ("bleu", "chrf", "bleu_greedy")
-"""Scores that stand first, under short names."""
+SHOWN = (
+    "chrf", "bleu_greedy", "accuracy", "macro_recall", "perplexity", "nats_per_letter", "bits_per_letter",
+    "novelty_percent", "baseline",
+)  # fmt: skip
+"""Scores that stand first, behind the main one, under short names."""
 MEASURED = ("train", "evaluate")
 """Stages whose reports hold metrics of the model. What the others report is settled before it learns: parameters."""
-SAMPLES = 8
+SAMPLES, LONGEST = 8, 200
+"""Rows that a page shows, and letters of each text."""
+COMMANDS = {"beam": "translate", "sample": "generate", "rank": "classify", "tag": "tag"}
+"""{kind of search: the command that asks it}"""
+ASKED = {
+    "beam": "; beam {beam} unless a score says greedy",
+    "sample": "; texts drawn at temperature {temperature}, top_k {top_k}, top_p {top_p}",
+}
+"""{kind of search: how the model was asked, where there is something to say}"""
 
 Row = dict[str, Any]
 
@@ -43,13 +55,17 @@ def curves(path: Path) -> dict[str, dict[int, float]]:
     return found
 
 
+def main_score(reports: Path) -> str:
+    """Return the name of the score that leads, or nothing where there is none."""
+    return next((str(value) for stage, name, value in _entries(reports) if (stage, name) == ("evaluate", "main")), "")
+
+
 def scores(reports: Path) -> dict[str, float]:
-    """Return the measures of a model, not counts: the main ones as they are, the others as `stage.name`."""
-    return {
-        name if stage == "evaluate" and name in SHOWN else f"{stage}.{name}": float(value)
-        for stage, name, value in _entries(reports)
-        if _is_score(stage, value)
-    }
+    """Return the measures of a model, not counts: the main ones first and as they are, others as `stage.name`."""
+    found = {(stage, name): float(value) for stage, name, value in _entries(reports) if _is_score(stage, value)}
+    first = dict.fromkeys([("evaluate", name) for name in (main_score(reports), *SHOWN)])
+    short = {name: found.pop((stage, name)) for stage, name in first if (stage, name) in found}
+    return short | {f"{stage}.{name}": value for (stage, name), value in found.items()}
 
 
 def facts(reports: Path) -> dict[str, str]:
@@ -80,7 +96,7 @@ def _entries(reports: Path) -> list[tuple[str, str, Any]]:
 
 def main_scores(found: Mapping[str, float]) -> dict[str, float]:
     """Return the scores that stand first, in their order."""
-    return {name: found[name] for name in SHOWN if name in found}
+    return {name: value for name, value in found.items() if "." not in name}
 
 
 def rows(evaluation: Path) -> list[Row]:
@@ -89,39 +105,53 @@ def rows(evaluation: Path) -> list[Row]:
     return [json.loads(line) for line in text.split("\n") if line]
 
 
-def page(title: str, beam: int, uri: str, found: Mapping[str, float], test: Sequence[Row]) -> str:
+def page(title: str, search: Search, uri: str, found: Mapping[str, float], test: Sequence[Row]) -> str:
     """Return a run's page: its scores, samples of what the model says, and how to use it.
 
     Args:
         title: the model's, in a few words.
-        beam: with which it was scored.
+        search: with which it was scored.
         uri: the name it is registered under.
         found: from `scores`.
         test: from `rows`.
     """
-    chosen = test[:: max(1, len(test) // SAMPLES)][:SAMPLES]
-    samples = [(row["source"], row["hypothesis"], row["references"][0]) for row in chosen]
+    answered = [row for row in test if row["hypothesis"]] or test
+    chosen = answered[:: max(1, len(answered) // SAMPLES)][:SAMPLES]
+    samples = [(row["source"], row["hypothesis"], *row["references"][:1]) for row in chosen]
+    asked = ASKED.get(search.kind, "").format(**search.model_dump())
     return "\n\n".join(
         [
             f"### {headline(found)}",
-            f"{title}, on {len(test):,} test sentences; beam {beam} unless a score says greedy.",
+            f"{title}, on {len(test):,} test rows{asked}.",
             "#### Samples: source, model, reference",
             "\n".join(
-                f"- {_plain(source)}\n  - **{_plain(said)}**\n  - {_plain(right)}" for source, said, right in samples
+                f"- {_plain(source)}\n  - **{_plain(said)}**" + "".join(f"\n  - {_plain(text)}" for text in right)
+                for source, said, *right in samples
             ),
             "#### Use",
-            f"```\nunroll translate --model {uri}\n"
-            f"mlflow models serve -m {uri} --env-manager local -h 127.0.0.1 -p 5001\n```",
+            f"```\n{command(search, uri)}\nmlflow models serve -m {uri} --env-manager local -h 127.0.0.1 -p 5001\n```",
             "Among the artifacts: `lineage.txt` draws where the model comes from, `pictures` shows what it learnt.",
         ]
     )
 
 
+def command(search: Search, uri: str) -> str:
+    """Return the command that asks a registered model."""
+    return f"unroll {COMMANDS[search.kind]} --model {uri}"
+
+
 def headline(found: Mapping[str, float]) -> str:
     """Return the scores that stand first, in a line."""
-    return " · ".join(f"{name} **{value:.2f}**" for name, value in main_scores(found).items())
+    return " · ".join(f"{name} **{shown(value)}**" for name, value in main_scores(found).items())
+
+
+def shown(score: float) -> str:
+    """Return a score as a person reads it: 43.71 BLEU, 1.382 nats."""
+    return f"{score:.{2 if abs(score) >= 10 else 3}f}"
 
 
 def _plain(text: str) -> str:
     # The text of a corpus stays text: no markup.
-    return re.sub(r"([\\|`*_<>\[\]#~&])", r"\\\1", " ".join(text.split()))[:200] or "…"
+    cut = " ".join(text.split())
+    cut = cut if len(cut) <= LONGEST else f"{cut[: LONGEST - 1]}…"
+    return re.sub(r"([\\|`*_<>\[\]#~&])", r"\\\1", cut) or "…"

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from unroll import artifacts, params, text
 from unroll.errors import IntegrityError, ParamsError
-from unroll.model import EncoderDecoder, build
+from unroll.model import Network, build
 
 WEIGHTS, PARAMS = "model.safetensors", "params.json"
 SIDES = ("source", "target")
@@ -23,7 +22,7 @@ SIDES = ("source", "target")
 class Checkpoint:
     """A model with all it needs to answer, as read from a folder."""
 
-    model: EncoderDecoder
+    model: Network
     params: params.Recipe
     tokenizers: dict[str, text.Tokenizer]
     manifest: artifacts.Manifest
@@ -31,7 +30,7 @@ class Checkpoint:
 
 def save(
     folder: Path,
-    model: EncoderDecoder,
+    model: Network,
     recipe: params.Recipe,
     tokenized: Path,
     inputs: Mapping[str, artifacts.Manifest],
@@ -65,17 +64,14 @@ def load(folder: Path) -> Checkpoint:
     except (ParamsError, OSError, SafetensorError) as error:
         raise IntegrityError(f"{folder}: not a checkpoint of this version: {error}") from None
     tokenizers = {side: text.load(folder, side) for side in SIDES}
-    blank = {side: np.zeros((len(tokenizers[side]), recipe.embed.dimensions), np.float32) for side in SIDES}
-    model = build(recipe, blank)
     try:
+        model = build(recipe, {side: len(tokenizers[side]) for side in SIDES}, {})
         missing = model.load_state_dict(weights, strict=False)
-    except RuntimeError as error:
+    except (RuntimeError, ParamsError) as error:
         raise IntegrityError(f"{folder}: weights, tokenizers and {PARAMS} do not belong together: {error}") from None
-    tied = {
-        name
-        for name in missing.missing_keys
-        if any(model.state_dict(keep_vars=True)[name] is model.state_dict(keep_vars=True)[other] for other in weights)
-    }
+    state = model.state_dict(keep_vars=True)
+    stored = {id(state[name]) for name in weights if name in state}
+    tied = {name for name in missing.missing_keys if id(state[name]) in stored}
     if missing.unexpected_keys or set(missing.missing_keys) - tied:
         raise IntegrityError(f"{folder}: weights and {PARAMS} do not belong together: {missing}")
     return Checkpoint(model.eval(), recipe, tokenizers, manifest)

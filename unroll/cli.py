@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unroll.card import COMMANDS
 from unroll.errors import DataError, ParamsError, one_line
 
 if TYPE_CHECKING:
+    from unroll.params import Recipe, Search
     from unroll.predictor import Prediction, Predictor
+
+KINDS = {command: kind for kind, command in COMMANDS.items()}
+"""{command: the kind of search it asks with}"""
 
 app = typer.Typer(
     help="Recurrent sequence models, from raw text to a registered model.",
@@ -21,18 +27,48 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Texts = Annotated[list[str] | None, typer.Argument(help="Sentences; without any, one a line from stdin.")]
-Model = Annotated[str, typer.Option(help="A checkpoint folder, or a version: models:/translate@champion.")]
+Texts = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Texts, or vectors: numbers parted by spaces, vectors by semicolons. Without any, one a line from stdin."
+    ),
+]
+Prompts = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="What to go on from: for a language model the beginning of a text, else a source. Without any, one a line "
+        "from stdin; without those an empty one."
+    ),
+]
+Model = Annotated[str, typer.Option(help="A checkpoint folder, or a registered version: models:/NAME@champion.")]
 Beam = Annotated[
     int | None,
     typer.Option(min=1, help="Hypotheses kept at each step; 1 is greedy. Without it, as the model was scored."),
 ]
-NBest = Annotated[int, typer.Option(min=1, help="Answers to each sentence, best first.")]
+NBest = Annotated[int, typer.Option(min=1, help="Answers to each text, best first.")]
 Scores = Annotated[
     bool, typer.Option("--scores", help="A column before each answer: log p / tokens ** length penalty.")
 ]
+Means = Annotated[bool, typer.Option("--scores", help="A column before each answer: log p of a token, on average.")]
+Probabilities = Annotated[
+    bool, typer.Option("--scores", help="A column before each class: its probability, from 0 to 1.")
+]
 Alignments = Annotated[
     bool, typer.Option("--alignments", help="A column behind each: source-target token pairs, from 0.")
+]
+Count = Annotated[int, typer.Option("--count", "--n-best", min=1, help="Texts drawn for each prompt.")]
+Temperature = Annotated[
+    float | None,
+    typer.Option(help="Above 0: the lower, the likelier the tokens drawn. Without it, as the model was scored."),
+]
+TopK = Annotated[int | None, typer.Option(min=0, help="Draw from so many of the likeliest tokens; 0 from all.")]
+TopP = Annotated[
+    float | None, typer.Option(help="Draw from the fewest tokens that together are this likely, up to 1: all.")
+]
+MaxTokens = Annotated[int | None, typer.Option(min=1, help="End a text after so many tokens.")]
+Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Another seed draws other texts.")]
+Columns = Annotated[
+    bool, typer.Option("--columns", help="A line for each token: token, tab, label; an empty line behind each text.")
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads. Without it, as many as torch takes.")]
 
@@ -47,26 +83,73 @@ def translate(
     alignments: Alignments = False,
     threads: Threads = None,
 ) -> None:
-    """Translate sentences, a line for each answer; columns are parted by tabs."""
-    predictor = _predictor(model, threads)
-    beam = max(beam or predictor.search.beam, n_best)
-    typed = not texts and sys.stdin.isatty()
-    lines = iter(texts) if texts else _stdin_lines()
-    # A person at the keyboard wants an answer to each line; a file is read in large windows.
-    answers: Iterable[list[Prediction]] = (
-        (predictor.predict([line], beam, n_best)[0] for line in lines)
-        if typed
-        else predictor.stream(lines, beam, n_best)
-    )
-    for number, predictions in enumerate(answers, 1):
-        for prediction in predictions:
-            print(_row(prediction, scores, alignments), flush=typed)
-        if predictions[0].truncated:
-            print(f"unroll: line {number}: too long; only its beginning was read", file=sys.stderr)
+    """Translate texts, a line for each answer; columns are parted by tabs.
+
+    Every model with a decoder can be asked so: it says the likeliest answer that a beam search finds.
+    """
+    predictor = _predictor("translate", model, threads)
+    search = _search("translate", predictor, {"beam": beam})
+    _answer(predictor, search, texts, n_best, lambda found: _translated(found, scores, alignments))
 
 
 @app.command()
-def lineage(model: Annotated[str, typer.Argument(help="As translate's --model.")] = "data/translate/model") -> None:
+def generate(
+    prompts: Prompts = None,
+    model: Model = "data/language/model",
+    count: Count = 1,
+    temperature: Temperature = None,
+    top_k: TopK = None,
+    top_p: TopP = None,
+    max_tokens: MaxTokens = None,
+    seed: Seed = None,
+    scores: Means = False,
+    threads: Threads = None,
+) -> None:
+    """Draw texts at random, a line for each: a language model goes on from a prompt, a decoder answers it.
+
+    What is not given is as the model was scored. The same seed draws the same texts.
+    """
+    predictor = _predictor("generate", model, threads)
+    asked = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "max_tokens": max_tokens, "seed": seed}
+    search = _search("generate", predictor, asked)
+    _answer(predictor, search, prompts or _prompts(), count, lambda found: _scored(found.text, found.score, scores))
+
+
+@app.command()
+def classify(
+    texts: Texts = None,
+    model: Model = "data/classify/model",
+    n_best: NBest = 1,
+    scores: Probabilities = False,
+    threads: Threads = None,
+) -> None:
+    """Name the class of each text, a line for each answer."""
+    predictor = _predictor("classify", model, threads)
+    search = _search("classify", predictor, {})
+    _answer(predictor, search, texts, n_best, lambda found: _scored(found.text, math.exp(found.score), scores))
+
+
+@app.command()
+def tag(
+    texts: Texts = None,
+    model: Model = "data/frames/model",
+    columns: Columns = False,
+    scores: Means = False,
+    threads: Threads = None,
+) -> None:
+    """Label each token of each text: a line of labels, parted by spaces."""
+    if columns and scores:
+        raise ParamsError("--scores is of a whole text: it does not go with --columns")
+    predictor = _predictor("tag", model, threads)
+    _answer(predictor, _search("tag", predictor, {}), texts, 1, lambda found: _tagged(found, columns, scores))
+
+
+@app.command()
+def lineage(
+    model: Annotated[
+        str, typer.Argument(help="A checkpoint folder, or a registered version: models:/NAME@champion.")
+    ] = "data/translate/model",
+) -> None:
     """Print where a model comes from, as a tree, after checking every hash."""
     from unroll.lineage import describe
     from unroll.registry import resolve
@@ -88,7 +171,8 @@ def main() -> None:
         app()
 
 
-def _predictor(model: str, threads: int | None) -> Predictor:
+def _predictor(command: str, model: str, threads: int | None) -> Predictor:
+    """Return the predictor of a model that can do what the command wants."""
     registered = model.startswith("models:")
     if registered:
         from unroll.registry import resolve
@@ -98,13 +182,65 @@ def _predictor(model: str, threads: int | None) -> Predictor:
         folder = Path(model)
         if not folder.is_dir():
             raise ParamsError(
-                f"--model {model}: no such folder; make one with make repro, or name models:/translate@champion"
+                f"--model {model}: no such folder; make one with make repro, or name a version: models:/NAME@champion"
             )
-    from unroll import params
-    from unroll.predictor import SEARCH, Predictor
+    from unroll.params import load_search
+    from unroll.predictor import Predictor
 
-    search = params.load_json(params.Search, folder.parent / "search.json") if registered else SEARCH
-    return Predictor.load(folder, search, threads)
+    search = load_search(folder.parent / "search.json") if registered else None
+    predictor = Predictor.load(folder, search, threads)
+    _check(command, model, predictor.params)
+    return predictor
+
+
+def _check(command: str, model: str, recipe: Recipe) -> None:
+    from unroll.params import HEADS_OF
+
+    head = "language model" if recipe.autoregressive else recipe.model.head.kind
+    if head not in HEADS_OF[KINDS[command]]:
+        right = next(COMMANDS[kind] for kind, heads in HEADS_OF.items() if head in heads)
+        raise ParamsError(f"--model {model}: a {head} cannot {command}; ask it with unroll {right}")
+
+
+def _search(command: str, predictor: Predictor, asked: Mapping[str, float | None]) -> Search:
+    """Return how the model was scored, or else what is usual for the command, with what was asked for."""
+    from unroll.params import dump, parse
+    from unroll.predictor import READ_ON, SEARCHES
+
+    usual: dict[str, Search] = {search.kind: search for search in (READ_ON, *SEARCHES.values(), predictor.search)}
+    search = usual[KINDS[command]]
+    given = {name: value for name, value in asked.items() if value is not None}
+    return parse(type(search), dump(search) | given, command)
+
+
+def _answer(
+    predictor: Predictor,
+    search: Search,
+    texts: Iterable[str] | None,
+    n_best: int,
+    show: Callable[[Prediction], str],
+) -> None:
+    """Print the answers to texts, or to the lines of stdin."""
+    typed = not texts and sys.stdin.isatty()
+    lines = iter(texts) if texts else _stdin_lines()
+    # A person at the keyboard wants an answer to each line; a file is read in large windows.
+    answers: Iterable[list[Prediction]] = (
+        (predictor.predict([line], n_best, search)[0] for line in lines)
+        if typed
+        else predictor.stream(lines, n_best, search)
+    )
+    for number, predictions in enumerate(answers, 1):
+        for prediction in predictions:
+            print(show(prediction), flush=typed)
+        if predictions[0].truncated:
+            print(f"unroll: line {number}: too long; only its beginning was read", file=sys.stderr)
+
+
+def _prompts() -> Iterator[str]:
+    """Yield the lines of stdin, or an empty prompt where nobody wrote any."""
+    lines = iter(()) if sys.stdin.isatty() else _stdin_lines()
+    yield next(lines, "")
+    yield from lines
 
 
 def _stdin_lines() -> Iterator[str]:
@@ -117,11 +253,20 @@ def _stdin_lines() -> Iterator[str]:
             ) from None
 
 
-def _row(prediction: Prediction, scores: bool, alignments: bool) -> str:
-    columns = [prediction.text]
-    if scores:
-        columns.insert(0, f"{prediction.score:.4f}")
-    if alignments:
-        looked = prediction.weights_TS.argmax(1) if prediction.weights_TS.size else []
-        columns.append(" ".join(f"{s}-{t}" for t, s in enumerate(looked)))
-    return "\t".join(columns)
+def _scored(text: str, score: float, scores: bool) -> str:
+    return f"{score:.4f}\t{text}" if scores else text
+
+
+def _translated(prediction: Prediction, scores: bool, alignments: bool) -> str:
+    text = _scored(prediction.text, prediction.score, scores)
+    if not alignments:
+        return text
+    looked = prediction.weights_TS.argmax(1) if prediction.weights_TS.size else []
+    return f"{text}\t{' '.join(f'{s}-{t}' for t, s in enumerate(looked))}"
+
+
+def _tagged(prediction: Prediction, columns: bool, scores: bool) -> str:
+    labels = prediction.target_tokens
+    if not columns:
+        return _scored(" ".join(labels), prediction.score, scores)
+    return "".join(f"{token}\t{label}\n" for token, label in zip(prediction.source_tokens, labels, strict=True))

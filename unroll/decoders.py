@@ -1,20 +1,22 @@
 """A decoder says the target one token at a time, looking back at the memory.
 
 `step` is the specification, and what search calls. `unroll` is teacher forcing over a whole target; where no step hangs
-on the context of the one before, it runs as one kernel call and one attention over all positions. A test holds the two
+on what came of the one before, it runs as one kernel call and one attention over all positions. A test holds the two
 equal.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from unroll.attention import ATTENTIONS, Memory
+from unroll.attention import ATTENTIONS, CONTEXTS, Look, Memory, Policy
 from unroll.cells import CELLS, State
 from unroll.layers import Stack
+from unroll.params import Decoder as Head
 from unroll.params import Model
 
 
@@ -26,8 +28,9 @@ class DecoderState:
         layers: the state of each recurrent layer.
         feed_BD: the last attentional vector (input feeding), else of width 0.
         keys_BSH: what attention prepared.
-        memory: the encoder's memory. Row r looks at sentence r // K, with K rows a sentence.
+        memory: the encoder's memory, with the decoder's own C. Row r looks at sentence r // K, with K rows a sentence.
         weights_BS: where the last step looked.
+        steps: how many were made.
     """
 
     layers: tuple[State, ...]
@@ -35,6 +38,7 @@ class DecoderState:
     keys_BSH: Tensor
     memory: Memory
     weights_BS: Tensor
+    steps: int
 
     def select(self, rows: Tensor, sentences: Tensor | None = None) -> DecoderState:
         """Return the state of some rows, in a new order; of some sentences, if theirs change too."""
@@ -42,20 +46,20 @@ class DecoderState:
         keys, memory = self.keys_BSH, self.memory
         if sentences is not None:
             keys, memory = keys[sentences], memory.select(sentences)
-        return DecoderState(layers, self.feed_BD[rows], keys, memory, self.weights_BS[rows])
+        return DecoderState(layers, self.feed_BD[rows], keys, memory, self.weights_BS[rows], self.steps)
 
 
 class Bridge(nn.Module):
-    """The encoder's last state -> the decoder's first: tanh(W C + b), one for each tensor of each layer (Cho 2014)."""
+    """C -> the decoder's first state: tanh(W C + b), one for each tensor of each layer (Cho 2014)."""
 
     def __init__(self, memory_size: int, hidden: int, layers: int, states: int) -> None:
         super().__init__()
         self.layers, self.states = layers, states
         self.linear = nn.Linear(memory_size, layers * states * hidden)
 
-    def forward(self, memory: Memory) -> tuple[State, ...]:
+    def forward(self, context_BH: Tensor) -> tuple[State, ...]:
         """Return the first state of each layer."""
-        parts = torch.tanh(self.linear(memory.final[-1][0])).chunk(self.layers * self.states, 1)
+        parts = torch.tanh(self.linear(context_BH)).chunk(self.layers * self.states, 1)
         return tuple(tuple(parts[i * self.states : (i + 1) * self.states]) for i in range(self.layers))
 
 
@@ -64,77 +68,118 @@ class Decoder(nn.Module):
 
     With query `before`: context from the last state, then the step reads [embedding, context].
     With query `after`: the step reads the embedding (and with input feeding the last attentional vector), then the
-    context from the new state. Either way the readout is r = tanh(W [state, context]), as wide as an embedding, and the
-    logits are E r + b; `tied`, E is the embedding itself (Press and Wolf 2017).
+    context from the new state. Either way the readout is r = tanh(W [state, context]), and the logits are E r + b;
+    `tied`, r is as wide as an embedding and E is the embedding itself (Press and Wolf 2017), else r is as wide as a
+    state.
+
+    Args:
+        embedding: ids -> vectors of `embedding.embedding_dim`.
+        vocabulary: V, the number of tokens that can be said.
+        memory_size: the width of a memory state.
+        params: its head is a decoder.
     """
 
-    def __init__(self, embedding: nn.Embedding, memory_size: int, params: Model) -> None:
+    def __init__(self, embedding: nn.Module, vocabulary: int, memory_size: int, params: Model) -> None:
         super().__init__()
-        width = embedding.embedding_dim
-        self.before, self.input_feeding = params.query == "before", params.input_feeding
+        head, embedded = cast(Head, params.head), cast(int, embedding.embedding_dim)
+        width = embedded if params.tied else head.hidden
+        self.before, self.input_feeding = head.query == "before", head.input_feeding
         self.embedding = embedding
         self.dropout = nn.Dropout(params.dropout)
-        self.attention = ATTENTIONS[params.attention](params.hidden, memory_size)
+        self.context = CONTEXTS[head.context](memory_size)
+        self.attention = ATTENTIONS[head.attention](head.hidden, memory_size, head.window)
         fed = self.attention.context_size if self.before else width if self.input_feeding else 0
-        cell = CELLS[params.cell]
-        cells = [
-            cell(width + fed if depth == 0 else params.hidden, params.hidden) for depth in range(params.decoder_layers)
-        ]
-        self.stack = Stack(cells, params.dropout)
-        self.bridge = Bridge(memory_size, params.hidden, params.decoder_layers, cell.states)
-        self.readout = nn.Linear(params.hidden + self.attention.context_size, width)
-        self.logits = nn.Linear(width, embedding.num_embeddings)
+        cell = CELLS[head.cell]
+        widths = [embedded + fed] + [head.hidden] * (head.layers - 1)
+        self.stack = Stack([cell(wide, head.hidden) for wide in widths], params.dropout, head.residual)
+        self.bridge = Bridge(memory_size, head.hidden, head.layers, cell.states)
+        self.readout = nn.Linear(head.hidden + self.attention.context_size, width)
+        self.logits = nn.Linear(width, vocabulary)
         nn.init.zeros_(self.logits.bias)
         if params.tied:
-            self.logits.weight = embedding.weight
+            self.logits.weight = cast(nn.Parameter, embedding.weight)
 
     def initial(self, memory: Memory, beams: int = 1) -> DecoderState:
         """Return the state before the first step, with `beams` rows for each sentence."""
+        memory = replace(memory, context_BH=self.context(memory))
         rows = torch.arange(len(memory.mask_BS), device=memory.mask_BS.device).repeat_interleave(beams)
-        feed_BD = memory.states_BSH.new_zeros(len(rows), self.embedding.embedding_dim if self.input_feeding else 0)
+        feed_BD = memory.states_BSH.new_zeros(len(rows), self.readout.out_features if self.input_feeding else 0)
         weights_BS = memory.states_BSH.new_zeros(len(rows), memory.mask_BS.shape[1])
-        layers = tuple(tuple(part[rows] for part in state) for state in self.bridge(memory))
-        return DecoderState(layers, feed_BD, self.attention.prepare(memory), memory, weights_BS)
+        layers = tuple(tuple(part[rows] for part in state) for state in self.bridge(memory.context_BH))
+        return DecoderState(layers, feed_BD, self.attention.prepare(memory), memory, weights_BS, 0)
 
     def step(self, ids_B: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """Return (logits_BV, state) after one more token of each row."""
-        readout_BD, state = self._step(self.dropout(self.embedding(ids_B)), state)
+        readout_BD, _, state = self._step(self._embed(ids_B), state)
         return self.logits(self.dropout(readout_BD)), state
 
     def unroll(self, input_BT: Tensor, state: DecoderState) -> Tensor:
         """Return logits_BTV under teacher forcing."""
-        return self.logits(self.read(input_BT, state))
+        return self.logits(self.read(input_BT, state, 0.0)[0])
 
-    def read(self, input_BT: Tensor, state: DecoderState) -> Tensor:
-        """Return readouts_BTD under teacher forcing: the logits are a linear map of them."""
-        x_BTD = self.dropout(self.embedding(input_BT))
-        if self.before or self.input_feeding:
-            readouts = []
-            for x_BD in x_BTD.unbind(1):
-                readout_BD, state = self._step(x_BD, state)
-                readouts.append(readout_BD)
-            return self.dropout(torch.stack(readouts, 1))
-        lengths_B = torch.full((len(input_BT),), input_BT.shape[1])
-        hidden_BTH, _ = self.stack.unroll(x_BTD, lengths_B, state.layers)
-        context_BTH, _ = self.attention.attend(hidden_BTH, state.keys_BSH, state.memory)
-        return self.dropout(self._readout(hidden_BTH, context_BTH))
+    def read(self, input_BT: Tensor, state: DecoderState, own: float) -> tuple[Tensor, Policy | None]:
+        """Return (readouts_BTD, the policy of a hard attention in training); the logits are linear in the readouts.
 
-    def _step(self, x_BD: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        Each input but the first is, with probability `own`, the token that the decoder itself found likeliest at the
+        step before (scheduled sampling, Bengio 2015). No gradient passes through that choice. 0 is teacher forcing.
+        """
+        x_BTD = self._embed(input_BT)
+        if not ((self.before and not self.attention.fixed) or self.input_feeding or own):
+            return self._sweep(x_BTD, state)
+        readouts: list[Tensor] = []
+        policies = []
+        for x_BD in x_BTD.unbind(1):
+            if own and readouts:
+                x_BD = self._mix(x_BD, readouts[-1], own)
+            readout_BD, policy, state = self._step(x_BD, state)
+            readouts.append(self.dropout(readout_BD))
+            policies.append(policy)
+        return torch.stack(readouts, 1), _join(policies)
+
+    def _sweep(self, x_BTD: Tensor, state: DecoderState) -> tuple[Tensor, Policy | None]:
+        batch, steps = x_BTD.shape[:2]
+        steps_T = torch.arange(state.steps, state.steps + steps, device=x_BTD.device)
+        if self.before:  # a fixed context hangs on no query: any will do
+            look = self.attention.attend(x_BTD, state.keys_BSH, state.memory, steps_T)
+            x_BTD = torch.cat([x_BTD, look.context_BTH], 2)
+        hidden_BTH, _ = self.stack.unroll(x_BTD, torch.full((batch,), steps), state.layers)
+        if not self.before:
+            look = self.attention.attend(hidden_BTH, state.keys_BSH, state.memory, steps_T)
+        return self.dropout(self._readout(hidden_BTH, look.context_BTH)), look.policy
+
+    def _mix(self, x_BD: Tensor, readout_BD: Tensor, own: float) -> Tensor:
+        with torch.no_grad():
+            said_B = self.logits(readout_BD).argmax(1)
+        own_B1 = torch.rand(len(x_BD), 1, device=x_BD.device) < own
+        return torch.where(own_B1, self._embed(said_B), x_BD)
+
+    def _step(self, x_BD: Tensor, state: DecoderState) -> tuple[Tensor, Policy | None, DecoderState]:
         if self.before:
-            context_BH, weights_BS = self._attend(state.layers[-1][0], state)
-            hidden_BH, layers = self.stack.step(torch.cat([x_BD, context_BH], 1), state.layers)
+            look = self._attend(state.layers[-1][0], state)
+            hidden_BH, layers = self.stack.step(torch.cat([x_BD, look.context_BTH.flatten(0, 1)], 1), state.layers)
         else:
             hidden_BH, layers = self.stack.step(torch.cat([x_BD, state.feed_BD], 1), state.layers)
-            context_BH, weights_BS = self._attend(hidden_BH, state)
-        readout_BD = self._readout(hidden_BH, context_BH)
+            look = self._attend(hidden_BH, state)
+        readout_BD = self._readout(hidden_BH, look.context_BTH.flatten(0, 1))
         feed_BD = readout_BD if self.input_feeding else state.feed_BD
-        return readout_BD, DecoderState(layers, feed_BD, state.keys_BSH, state.memory, weights_BS)
+        weights_BS = look.weights_BTS.flatten(0, 1)
+        after = replace(state, layers=layers, feed_BD=feed_BD, weights_BS=weights_BS, steps=state.steps + 1)
+        return readout_BD, look.policy, after
 
-    def _attend(self, query_BH: Tensor, state: DecoderState) -> tuple[Tensor, Tensor]:
+    def _attend(self, query_BH: Tensor, state: DecoderState) -> Look:
         # The rows of one sentence are queries to one memory, which therefore is never copied.
         query_BKH = query_BH.view(len(state.keys_BSH), -1, query_BH.shape[1])
-        context_BKH, weights_BKS = self.attention.attend(query_BKH, state.keys_BSH, state.memory)
-        return context_BKH.flatten(0, 1), weights_BKS.flatten(0, 1)
+        steps_K = torch.full((query_BKH.shape[1],), state.steps, device=query_BH.device)
+        return self.attention.attend(query_BKH, state.keys_BSH, state.memory, steps_K)
+
+    def _embed(self, ids: Tensor) -> Tensor:
+        return self.dropout(self.embedding(ids))
 
     def _readout(self, hidden: Tensor, context: Tensor) -> Tensor:
         return torch.tanh(self.readout(torch.cat([hidden, context], -1)))
+
+
+def _join(policies: list[Policy | None]) -> Policy | None:
+    """Return the policy of all steps from that of each."""
+    drawn = [policy for policy in policies if policy is not None]
+    return Policy(*(torch.cat(parts, 1) for parts in zip(*drawn, strict=True))) if drawn else None

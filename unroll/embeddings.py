@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from unroll.errors import DataError
 from unroll.params import Embed
-from unroll.text import JOINER, Ids, Tokenizer
+from unroll.text import JOINER, Ids, Tokenizer, finite
 
 LENGTH = 4.0
 """Shorter rows make tied output layers slow to start, longer ones make them slow to change."""
@@ -106,19 +106,9 @@ def read_vectors(path: Path, dimensions: int, words: Iterable[str]) -> Iterator[
                         "set it to what the file has, or name another file"
                     )
                 if word in wanted:
-                    yield word.decode(), _numbers(cells, f"{path}:{number}")
+                    yield word.decode(), finite(cells, f"{path}:{number}")
     except (OSError, EOFError) as error:
         raise DataError(f"{path}: cannot be read: {error}; have fetch.members bring it") from None
-
-
-def _numbers(cells: Sequence[bytes], where: str) -> Table:
-    try:
-        vector = np.array(cells, dtype=np.float32)
-    except ValueError:
-        vector = np.array([np.nan], np.float32)
-    if not np.isfinite(vector).all():
-        raise DataError(f"{where}: not a row of finite numbers; mend or remove the line")
-    return vector
 
 
 def table(vocabulary: int, vectors: Vectors, params: Embed) -> Table:

@@ -1,4 +1,4 @@
-"""`Bidirectional` and `Stack`, over any cell."""
+"""`Bidirectional` and `Stack`, over any cell; what stands below them: `OneHot` and `Frames`, beside `nn.Embedding`."""
 
 from __future__ import annotations
 
@@ -27,36 +27,90 @@ class Bidirectional(nn.Module):
     def __init__(self, forward: Cell, backward: Cell) -> None:
         super().__init__()
         self.forwards, self.backwards = forward, backward
+        self.input_size, self.hidden = forward.input_size, forward.hidden + backward.hidden
 
-    def unroll(self, x_BTD: Tensor, lengths_B: Tensor) -> tuple[Tensor, State]:
-        """Return (outputs_BTH, state); the state joins both directions' last states."""
-        batch = len(x_BTD)
-        ahead_BTH, ahead = self.forwards.unroll(x_BTD, lengths_B, self.forwards.initial(batch))
-        back_BTH, back = self.backwards.unroll(reverse(x_BTD, lengths_B), lengths_B, self.backwards.initial(batch))
-        state = tuple(torch.cat(pair, 1) for pair in zip(ahead, back, strict=True))
-        return torch.cat([ahead_BTH, reverse(back_BTH, lengths_B)], 2), state
+    def initial(self, batch: int) -> State:
+        """Return the state of zeros, both directions joined."""
+        return _join(self.forwards.initial(batch), self.backwards.initial(batch))
+
+    def unroll(self, x_BTD: Tensor, lengths_B: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return (outputs_BTH, state); a state joins that of both directions."""
+        ahead, back = zip(
+            *(part.split([self.forwards.hidden, self.backwards.hidden], 1) for part in state), strict=True
+        )
+        ahead_BTH, ahead = self.forwards.unroll(x_BTD, lengths_B, ahead)
+        back_BTH, back = self.backwards.unroll(reverse(x_BTD, lengths_B), lengths_B, back)
+        return torch.cat([ahead_BTH, reverse(back_BTH, lengths_B)], 2), _join(ahead, back)
+
+
+def _join(ahead: State, back: State) -> State:
+    return tuple(torch.cat(pair, 1) for pair in zip(ahead, back, strict=True))
 
 
 class Stack(nn.Module):
-    """Cells on top of each other, with dropout between them."""
+    """Layers on top of each other, with dropout between them: cells, or cells in both directions.
 
-    def __init__(self, cells: Sequence[Cell], dropout: float) -> None:
+    With `residual`, from the second layer on a layer's input, as it was before dropout, is added to its output (He et
+    al. 2016, between recurrent layers Wu et al. 2016). The states stay the cells' own.
+    """
+
+    def __init__(self, layers: Sequence[Cell | Bidirectional], dropout: float, residual: bool) -> None:
         super().__init__()
-        self.cells = cast(Sequence[Cell], nn.ModuleList(cells))
+        assert not residual or all(layer.input_size == layer.hidden for layer in layers[1:]), "the widths differ"
+        self.layers = cast(Sequence[Cell | Bidirectional], nn.ModuleList(layers))
         self.dropout = nn.Dropout(dropout)
+        self.residual = residual
+
+    def initial(self, batch: int) -> tuple[State, ...]:
+        """Return the states of zeros of all layers."""
+        return tuple(layer.initial(batch) for layer in self.layers)
 
     def step(self, x_BD: Tensor, states: tuple[State, ...]) -> tuple[Tensor, tuple[State, ...]]:
-        """Return (output_BH, the states of all layers) after one input."""
+        """Return (output_BH, the states of all layers) after one input; what reads backwards cannot go on."""
         after = []
-        for depth, (cell, state) in enumerate(zip(self.cells, states, strict=True)):
+        for depth, (cell, state) in enumerate(zip(self.layers, states, strict=True)):
+            assert isinstance(cell, Cell), "one direction alone"
             after.append(cell.step(self.dropout(x_BD) if depth else x_BD, state))
-            x_BD = after[-1][0]
+            x_BD = after[-1][0] + x_BD if self.residual and depth else after[-1][0]
         return x_BD, tuple(after)
 
     def unroll(self, x_BTD: Tensor, lengths_B: Tensor, states: tuple[State, ...]) -> tuple[Tensor, tuple[State, ...]]:
         """Return (outputs_BTH, the last states of all layers)."""
         after = []
-        for depth, (cell, state) in enumerate(zip(self.cells, states, strict=True)):
-            x_BTD, last = cell.unroll(self.dropout(x_BTD) if depth else x_BTD, lengths_B, state)
+        for depth, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
+            outputs_BTH, last = layer.unroll(self.dropout(x_BTD) if depth else x_BTD, lengths_B, state)
+            x_BTD = outputs_BTH + x_BTD if self.residual and depth else outputs_BTH
             after.append(last)
         return x_BTD, tuple(after)
+
+
+class OneHot(nn.Module):
+    """Ids as vectors of zeros with a single 1, of the dtype that weights have.
+
+    The inefficient baseline to `nn.Embedding`: there are no weights here, the layer above learns a matrix as wide as
+    the vocabulary, and a product with it looks up one column.
+    """
+
+    zeros: Tensor
+
+    def __init__(self, vocabulary: int) -> None:
+        super().__init__()
+        self.embedding_dim = vocabulary
+        self.register_buffer("zeros", torch.zeros(vocabulary), persistent=False)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Return vectors (..., V) for ids of any shape."""
+        return self.zeros.new_zeros(*ids.shape, self.embedding_dim).scatter_(-1, ids[..., None], 1)
+
+
+class Frames(nn.Module):
+    """Real vectors of a width, as they are."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.embedding_dim = width
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Return the vectors (..., width)."""
+        assert frames.shape[-1] == self.embedding_dim, f"frames {frames.shape[-1]} wide, not {self.embedding_dim}"
+        return frames

@@ -52,10 +52,8 @@ def describe(folder: Path) -> str:
     manifest = artifacts.verify(folder, "model")
     settings = params.dump(read_recipe(folder))
     sizes = "\n".join(f"    {name:24} {(folder / name).stat().st_size:>12,} bytes" for name in manifest["files"])
-    sections = ("tokenize", "embed", "model", "train")
-    drawn = "\n".join(
-        fill(f"    {name:10} {_line(settings[name])}", 100, subsequent_indent=15 * " ") for name in sections
-    )
+    told = [line for name in ("tokenize", "embed", "model", "train") for line in _lines(name, settings[name])]
+    drawn = "\n".join(fill(f"    {name:16} {text}", 100, subsequent_indent=21 * " ") for name, text in told)
     return f"{tree(manifest)}\n\nfiles\n{sizes}\n\n{settings['shape']}\n{drawn}\n"
 
 
@@ -64,9 +62,18 @@ def read_recipe(folder: Path) -> params.Recipe:
     return params.load_json(params.Recipe, folder / "params.json")
 
 
-def _line(section: dict[str, Any]) -> str:
-    plain = {name: value for name, value in section.items() if value is not None and not isinstance(value, list)}
-    return ", ".join(f"{name} {str(value).lower()}" for name, value in plain.items())
+def _lines(name: str, section: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (name, parameters) of a section's parts, each with its dotted name, and of what it says itself."""
+    for part, value in section.items():
+        if isinstance(value, dict):
+            yield from _lines(f"{name}.{part}", value)
+    plain = [f"{part} {_text(value)}" for part, value in section.items() if isinstance(value, str | int | float)]
+    if plain:
+        yield name, ", ".join(plain)
+
+
+def _text(value: str | float) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def tree(manifest: Manifest) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,11 +10,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unroll.attention import Memory
+from unroll.attention import ATTENTIONS, CONTEXTS, Memory, Policy
 from unroll.batches import Batch
+from unroll.cells import CELLS, State
 from unroll.decoders import Decoder, DecoderState
-from unroll.encoders import SequenceEncoder
-from unroll.params import Recipe
+from unroll.encoders import SequenceEncoder, VectorEncoder
+from unroll.errors import ParamsError
+from unroll.heads import Classifier, Tagger
+from unroll.layers import Frames, OneHot
+from unroll.params import Decoder as DecoderParams
+from unroll.params import Model, Recipe, Vectors
+from unroll.params import SequenceEncoder as SequenceParams
 
 
 @dataclass  # not frozen: under mixed precision Fabric casts its fields
@@ -30,60 +37,185 @@ class Candidates:
     offsets_C: Tensor
 
 
-class EncoderDecoder(nn.Module):
-    """An encoder, and a decoder that looks back at what it leaves behind (Sutskever 2014, Bahdanau 2015)."""
+@dataclass  # not frozen, as Candidates
+class Outcome:
+    """What a model makes of a batch, at its real output positions.
 
-    def __init__(self, encoder: SequenceEncoder, decoder: Decoder) -> None:
+    Attributes:
+        logits_NV: over the vocabulary, or over the candidates of a sampled softmax.
+        labels_N: what should have been answered, counted as the logits are.
+        policy: hard attention's choices, each tensor of N positions; None with every other attention.
+        final: the encoder's last states, from which a batch that continues this one reads on.
+    """
+
+    logits_NV: Tensor
+    labels_N: Tensor
+    policy: tuple[Tensor, Tensor] | None
+    final: tuple[State, ...]
+
+
+class Network(nn.Module):
+    """An encoder and a head: one-to-one, n-to-one and n-to-n."""
+
+    def __init__(self, encoder: VectorEncoder | SequenceEncoder, head: Classifier | Tagger | Decoder) -> None:
         super().__init__()
-        self.encoder, self.decoder = encoder, decoder
+        self.encoder, self.head = encoder, head
 
-    def encode(self, source_BS: Tensor, lengths_B: Tensor) -> Memory:
-        """Return the memory of a batch of sources."""
-        return self.encoder(source_BS, lengths_B)
+    def encode(self, source_BS: Tensor, lengths_B: Tensor, start: tuple[State, ...] | None = None) -> Memory:
+        """Return the memory of a batch of sources, read on from `start` if they continue others."""
+        return self.encoder(source_BS, lengths_B, start)
+
+    def read(self, memory: Memory, input_BT: Tensor, own: float) -> tuple[Tensor, Policy | None]:
+        """Return (readouts_BTD, hard attention's choices), from which the logits are a linear map."""
+        return self.head(memory), None
+
+    def forward(
+        self,
+        batch: Batch,
+        candidates: Candidates | None = None,
+        own: float = 0.0,
+        start: tuple[State, ...] | None = None,
+    ) -> Outcome:
+        """Return the outcome at the batch's real output positions.
+
+        Args:
+            candidates: logits are over them alone, and labels count in them: the sampled softmax.
+            own: the share of a decoder's inputs that are its own last tokens instead of the target's.
+            start: the encoder's states, where the batch continues another.
+        """
+        memory = self.encode(batch.source_BS, batch.source_lengths_B, start)
+        readouts_BTD, policy = self.read(memory, batch.input_BT, own)
+        mask_BT, output = batch.mask_BT, self.head.logits
+        readouts_ND, labels_N = readouts_BTD[mask_BT], batch.output_BT[mask_BT]
+        chosen = (policy.log_probs_BT[mask_BT], policy.baselines_BT[mask_BT]) if policy else None
+        if candidates is None:
+            return Outcome(output(readouts_ND), labels_N, chosen, memory.final)
+        bias_C = output.bias[candidates.ids_C] + candidates.offsets_C
+        logits_NC = nn.functional.linear(readouts_ND, output.weight[candidates.ids_C], bias_C)
+        return Outcome(logits_NC, torch.searchsorted(candidates.ids_C, labels_N), chosen, memory.final)
+
+
+class EncoderDecoder(Network):
+    """One-to-n and n-to-m: a decoder that looks back at what the encoder leaves (Sutskever 2014, Bahdanau 2015)."""
+
+    head: Decoder
+
+    def read(self, memory: Memory, input_BT: Tensor, own: float) -> tuple[Tensor, Policy | None]:
+        return self.head.read(input_BT, self.head.initial(memory), own)
 
     def initial(self, memory: Memory, beams: int = 1) -> DecoderState:
-        """Return the decoder's state before the first token."""
-        return self.decoder.initial(memory, beams)
+        """Return the decoder's state before the first token, with `beams` rows for each sentence."""
+        return self.head.initial(memory, beams)
 
     def step(self, ids_B: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """Return (logits_BV, state) after one more token."""
-        return self.decoder.step(ids_B, state)
+        return self.head.step(ids_B, state)
 
-    def forward(self, batch: Batch, candidates: Candidates | None = None) -> tuple[Tensor, Tensor]:
-        """Return (logits_NV, labels_N) at the batch's real target positions, under teacher forcing.
 
-        With `candidates`, logits are over them alone and labels count in them: the sampled softmax.
-        """
-        memory = self.encode(batch.source_BS, batch.source_lengths_B)
-        readouts_BTD = self.decoder.read(batch.input_BT, self.initial(memory))
-        mask_BT = batch.mask_BT
-        readouts_ND, labels_N, output = readouts_BTD[mask_BT], batch.output_BT[mask_BT], self.decoder.logits
-        if candidates is None:
-            return output(readouts_ND), labels_N
-        chosen_C = candidates.ids_C
-        bias_C = output.bias[chosen_C] + candidates.offsets_C
-        return nn.functional.linear(readouts_ND, output.weight[chosen_C], bias_C), torch.searchsorted(
-            chosen_C, labels_N
+@dataclass(frozen=True)
+class ReaderState:
+    """Where a language model stands: the states of its layers, a row for each text; it looks nowhere."""
+
+    layers: tuple[State, ...]
+    weights_BS: Tensor
+
+    def select(self, rows: Tensor, sentences: Tensor | None = None) -> ReaderState:
+        """Return the state of some rows, in a new order."""
+        layers = tuple(tuple(part[rows] for part in state) for state in self.layers)
+        return ReaderState(layers, self.weights_BS[rows])
+
+
+class LanguageModel(Network):
+    """n-to-n where each position says the next token, so that it can read on from what it said (Char RNN)."""
+
+    encoder: SequenceEncoder
+    head: Tagger
+
+    def initial(self, memory: Memory, beams: int = 1) -> ReaderState:
+        """Return the state after what was read, with `beams` rows for each text."""
+        rows = torch.arange(len(memory.mask_BS), device=memory.mask_BS.device).repeat_interleave(beams)
+        return ReaderState(memory.final, memory.states_BSH.new_zeros(len(memory.mask_BS), 0)).select(rows)
+
+    def step(self, ids_B: Tensor, state: ReaderState) -> tuple[Tensor, ReaderState]:
+        """Return (logits_BV, state) after one more token."""
+        output_BH, layers = self.encoder.step(ids_B, state.layers)
+        return self.head.logits(output_BH), ReaderState(layers, state.weights_BS)
+
+
+ENCODERS: dict[str, type[VectorEncoder] | type[SequenceEncoder]] = {
+    "vector": VectorEncoder,
+    "sequence": SequenceEncoder,
+}
+HEADS: dict[str, type[Classifier] | type[Tagger] | type[Decoder]] = {
+    "classifier": Classifier,
+    "tagger": Tagger,
+    "decoder": Decoder,
+}
+
+
+def check(recipe: Recipe) -> None:
+    """Refuse what cannot be built, before anything is learnt.
+
+    Raises:
+        ParamsError: a part has an unknown name, or parts do not fit each other.
+    """
+    encoder, head = recipe.model.encoder, recipe.model.head
+    named: list[tuple[str, str, Mapping[str, object]]] = []
+    if isinstance(encoder, SequenceParams):
+        named.append(("encoder.cell", encoder.cell, CELLS))
+    if head.kind != "tagger":
+        named.append(("head.context", head.context, CONTEXTS))
+    if isinstance(head, DecoderParams):
+        named += [("head.cell", head.cell, CELLS), ("head.attention", head.attention, ATTENTIONS)]
+    for place, name, known in named:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            mend = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(known)}"
+            raise ParamsError(f"model.{place}: '{name}' is not known; {mend}")
+    if isinstance(head, DecoderParams):
+        _check_attention(head, recipe.model)
+
+
+def _check_attention(head: DecoderParams, model: Model) -> None:
+    kind = ATTENTIONS[head.attention]
+    if kind.windowed != (head.window is not None):
+        mend = "set the number of positions on either side" if kind.windowed else "set null"
+        raise ParamsError(f"model.head.window: {head.window} does not go with attention '{head.attention}'; {mend}")
+    if kind.equal_sizes and model.encoder.hidden != head.hidden:
+        raise ParamsError(
+            f"model.head.attention: '{head.attention}' compares states of one size, but the encoder has "
+            f"{model.encoder.hidden} and the decoder {head.hidden}; make them equal, or take 'general'"
         )
 
 
-ENCODERS: dict[str, type[SequenceEncoder]] = {"sequence": SequenceEncoder}
-HEADS: dict[str, type[Decoder]] = {"decoder": Decoder}
+def build(recipe: Recipe, sizes: Mapping[str, int], vectors: Mapping[str, np.ndarray]) -> Network:
+    """Return a model whose embeddings start from `vectors`, V x D for `source` and `target` where they have any.
 
-
-def build(recipe: Recipe, vectors: Mapping[str, np.ndarray]) -> EncoderDecoder:
-    """Return a model whose embeddings start from `vectors`, V x D for `source` and `target`.
-
-    With a joint vocabulary both sides share one embedding, the target's. Every other weight is drawn from torch's
+    With one vocabulary for both sides they share one embedding, the target's. Every other weight is drawn from torch's
     global generator: seed it first.
+
+    Args:
+        sizes: the vocabulary of each side.
+    Raises:
+        ParamsError: as `check`.
     """
-    embeddings = {
-        side: nn.Embedding.from_pretrained(torch.tensor(table, dtype=torch.float32), freeze=False)
-        for side, table in vectors.items()
-    }
+    check(recipe)
+    embeddings = {side: _embedding(recipe, side, sizes[side], vectors.get(side)) for side in ("source", "target")}
     source = embeddings["target" if recipe.tokenize.joint else "source"]
-    encoder = ENCODERS[recipe.encoder](source, recipe.model)
-    return EncoderDecoder(encoder, HEADS[recipe.head](embeddings["target"], recipe.model.hidden, recipe.model))
+    encoder = ENCODERS[recipe.model.encoder.kind](source, recipe.model)
+    head = HEADS[recipe.model.head.kind](embeddings["target"], sizes["target"], encoder.memory_size, recipe.model)
+    if isinstance(head, Decoder):
+        return EncoderDecoder(encoder, head)
+    return (LanguageModel if recipe.autoregressive else Network)(encoder, head)
+
+
+def _embedding(recipe: Recipe, side: str, size: int, vectors: np.ndarray | None) -> nn.Module:
+    if side == "source" and isinstance(recipe.tokenize.source, Vectors):
+        return Frames(recipe.tokenize.source.width)
+    if recipe.embed.kind == "one_hot":
+        return OneHot(size)
+    table = np.zeros((size, recipe.embed.dimensions)) if vectors is None else vectors
+    return nn.Embedding.from_pretrained(torch.tensor(table, dtype=torch.float32), freeze=recipe.embed.frozen)
 
 
 def parameters(model: nn.Module) -> int:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -63,9 +63,29 @@ class Url(Section):
     member: RelativePath
 
 
+class Package(Section):
+    """One file of an installed package, held to its SHA-256."""
+
+    kind: Literal["package"]
+    package: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+    path: RelativePath
+    sha256: Digest
+    member: RelativePath
+
+
 AnySection = TypeVar("AnySection", bound=Section)
 
-Source = Annotated[Wheel | Files | Url, Field(discriminator="kind")]
+Source = Annotated[Wheel | Files | Url | Package, Field(discriminator="kind")]
+
+
+def _ascending(span: tuple[int, int]) -> tuple[int, int]:
+    if span[0] >= span[1]:
+        raise ValueError(f"{list(span)} is empty: write the first, and the one after the last, counted from 0")
+    return span
+
+
+Span = Annotated[tuple[Annotated[int, Field(ge=0)], int], AfterValidator(_ascending)]
+"""the first, and the one after the last, counted from 0"""
 
 
 class Tsv(Section):
@@ -86,13 +106,74 @@ class Aligned(Section):
     target_file: RelativePath
 
 
-Corpus = Annotated[Tsv | Aligned, Field(discriminator="format")]
+class Lines(Section):
+    """Texts without a target: what comes next is the target."""
+
+    format: Literal["lines"]
+    files: Annotated[tuple[RelativePath, ...], Field(min_length=1)]
+    pairs: bool
+    """a row for every two neighbouring characters of a line, its beginning and its end as empty texts"""
+
+
+class Labelled(Section):
+    """A file of lines for each label."""
+
+    format: Literal["labelled"]
+    files: Annotated[dict[str, RelativePath], Field(min_length=1)]
+    """{label: its file}"""
+    label: Literal["source", "target"]
+    """the side that the label is on"""
+
+
+class Csv(Section):
+    """Rows of comma-separated cells, quoted where need be; columns and rows count from 0."""
+
+    format: Literal["csv"]
+    file: RelativePath
+    rows: Span | None
+    source_column: Annotated[int, Field(ge=0)]
+    target_column: Annotated[int, Field(ge=0)]
+    target_names: dict[str, str] | None
+    """what the cells of the target column stand for"""
+
+
+class Table(Section):
+    """Rows of numbers, comma-separated: real vectors, and what they are to become."""
+
+    format: Literal["table"]
+    file: RelativePath
+    rows: Span | None
+    columns: Span
+    frame: Count
+    """numbers in a vector: a row of 64 is a sequence of 8 frames of 8, or one of 64"""
+    divisor: Annotated[float, Field(gt=0)]
+    target_column: Annotated[int, Field(ge=0)]
+    target_names: dict[str, str] | None
+    join: Count | None
+    """this many rows in a sequence, its target a label for each frame; null: each row has its target"""
+
+    @model_validator(mode="after")
+    def _cells_fit(self) -> Table:
+        first, end = self.columns
+        if (end - first) % self.frame:
+            raise ValueError(f"columns {list(self.columns)} do not make whole frames of {self.frame} numbers")
+        if first <= self.target_column < end:
+            raise ValueError(
+                f"target_column {self.target_column} is one of the columns: the answer would be given away"
+            )
+        return self
+
+
+Corpus = Annotated[Tsv | Aligned | Lines | Labelled | Csv | Table, Field(discriminator="format")]
+By = Literal["both", "source", "target"]
+"""the sides by which rows hang together: those that share one go to the same split"""
 
 
 class GroupedSplit(Section):
     """Our own split, without leakage: whole connected components go to one side."""
 
     kind: Literal["grouped"]
+    by: By
     valid: Annotated[Fraction, Field(gt=0)]
     test: Annotated[Fraction, Field(gt=0)]
     largest_component: Count
@@ -106,11 +187,23 @@ class GroupedSplit(Section):
 
 
 class OfficialSplit(Section):
-    """Validation and test files that somebody published: kept as they are, and their leakage reported."""
+    """Validation and test rows that somebody published: kept as they are, and their leakage reported."""
 
     kind: Literal["official"]
-    valid: Corpus
+    by: By
+    valid: Corpus | Annotated[Fraction, Field(gt=0)]
+    """where nobody published validation rows: the share of train, by whole connected components, that serves"""
     test: Corpus
+
+
+class Filters(Section):
+    """Which pairs of sentences are kept."""
+
+    max_words: Count
+    max_characters: Count
+    max_length_ratio: Annotated[float, Field(ge=1)]
+    min_letters: Annotated[float, Field(ge=0, le=1)]
+    """the least share of letters among the characters that are not spaces"""
 
 
 class Prepare(Section):
@@ -118,38 +211,69 @@ class Prepare(Section):
 
     corpus: Corpus
     unicode: Literal["NFC", "NFKC"]
-    max_words: Count
-    max_characters: Count
-    max_length_ratio: Annotated[float, Field(ge=1)]
-    min_letters: Annotated[float, Field(ge=0, le=1)]
-    """the least share of letters among the characters that are not spaces"""
+    filters: Filters | None
+    """null keeps every row that has what it needs"""
     max_rows: Count | None
     """keep this many rows of the whole corpus, chosen by hash; null keeps all"""
     split: Annotated[GroupedSplit | OfficialSplit, Field(discriminator="kind")]
 
 
-class Tokenize(Section):
-    """Text <-> ids."""
+class Pieces(Section):
+    """Text <-> ids, with a vocabulary learnt from train."""
 
-    kind: Literal["word", "bpe", "unigram", "char"]
-    joint: bool
-    """one vocabulary for both languages"""
+    kind: Literal["word", "space", "bpe", "unigram", "char"]
     vocab_size: Annotated[int, Field(ge=8, le=50_000)]
     lowercase: bool
 
     @model_validator(mode="after")
-    def _holds_the_bytes(self) -> Tokenize:
-        if self.kind != "word" and self.vocab_size < 300:
+    def _holds_the_bytes(self) -> Pieces:
+        if self.kind in ("bpe", "unigram", "char") and self.vocab_size < 300:
             raise ValueError(
                 f"vocab_size must be at least 300 with kind '{self.kind}': the 256 bytes are among the pieces"
             )
         return self
 
 
+class Labels(Section):
+    """A whole text is one token, and every text of train has its own."""
+
+    kind: Literal["label"]
+
+
+class Vectors(Section):
+    """No tokens: numbers parted by spaces are a vector, semicolons part vectors."""
+
+    kind: Literal["vectors"]
+    width: Count
+    """numbers in a vector"""
+
+
+class Tokenize(Section):
+    """Text <-> ids, or <-> vectors, for each side."""
+
+    source: Annotated[Pieces | Labels | Vectors, Field(discriminator="kind")]
+    target: Annotated[Pieces | Labels, Field(discriminator="kind")] | None
+    """null: one vocabulary for both sides, learnt from both"""
+
+    @property
+    def joint(self) -> bool:
+        """One vocabulary serves both sides."""
+        return self.target is None
+
+    @model_validator(mode="after")
+    def _targets_have_tokens(self) -> Tokenize:
+        if self.joint and self.source.kind == "vectors":
+            raise ValueError("target must be given where the source is vectors: what is answered is made of tokens")
+        return self
+
+
 class Embed(Section):
     """Where the embeddings start from."""
 
-    kind: Literal["skipgram", "cbow", "fasttext", "imported", "random"]
+    kind: Literal["skipgram", "cbow", "fasttext", "imported", "random", "one_hot"]
+    """one_hot: no embeddings; the first layer reads vectors of the vocabulary's length, all zeros but for a one"""
+    frozen: bool
+    """embeddings stay as they start"""
     dimensions: Count
     epochs: Count
     window: Count
@@ -168,29 +292,86 @@ class Embed(Section):
         return self
 
 
-class Model(Section):
-    """The encoder-decoder."""
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+"""of a part; `unroll.model.check` knows which there are"""
 
-    cell: Literal["rnn", "lstm", "gru"]
-    hidden: Annotated[int, Field(ge=2, multiple_of=2)]
-    """of the decoder; each direction of the encoder has half of it"""
-    encoder_layers: Count
-    decoder_layers: Count
-    attention: Literal["additive", "dot", "general", "final", "none"]
+
+class VectorEncoder(Section):
+    """Each item is read on its own: y = f(W x + b), layer upon layer."""
+
+    kind: Literal["vector"]
+    hidden: Count
+    layers: Annotated[int, Field(ge=0)]
+    """0 hands the item on as it is"""
+    activation: Literal["tanh", "relu"]
+
+
+class SequenceEncoder(Section):
+    """A recurrent network over the source."""
+
+    kind: Literal["sequence"]
+    cell: Name
+    hidden: Count
+    """of a position; each of two directions has half of it"""
+    layers: Count
+    bidirectional: bool
+    residual: bool
+
+    @model_validator(mode="after")
+    def _halves(self) -> SequenceEncoder:
+        if self.bidirectional and self.hidden % 2:
+            raise ValueError(f"hidden is {self.hidden}, an odd number: a bidirectional encoder gives half to each side")
+        return self
+
+
+class Classifier(Section):
+    """One answer, from C."""
+
+    kind: Literal["classifier"]
+    context: Name
+    """C: the last state, a transform of it, or of all states"""
+
+
+class Tagger(Section):
+    """An answer at each position of the source."""
+
+    kind: Literal["tagger"]
+
+
+class Decoder(Section):
+    """An answer of any length, one token after another."""
+
+    kind: Literal["decoder"]
+    context: Name
+    """C, from which the decoder starts: as in Classifier"""
+    cell: Name
+    hidden: Count
+    layers: Count
+    residual: bool
+    attention: Name
+    window: Count | None
+    """source positions on either side of the centre that local_m and local_p look at; null for the others"""
     query: Literal["before", "after"]
     """the state that looks back: from before the decoder's step (Bahdanau) or from after it (Luong)"""
     input_feeding: bool
     """with query after: the last attentional vector is part of the next input"""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Decoder:
+        if self.input_feeding and self.query == "before":
+            raise ValueError("input_feeding goes with query 'after': with 'before' the context is fed anyway")
+        return self
+
+
+class Model(Section):
+    """An encoder and a head, as the pipeline's shape says."""
+
+    encoder: Annotated[VectorEncoder | SequenceEncoder, Field(discriminator="kind")]
+    head: Annotated[Classifier | Tagger | Decoder, Field(discriminator="kind")]
     reverse_source: bool
     tied: bool
     """the output layer is the target embedding"""
     dropout: Fraction
-
-    @model_validator(mode="after")
-    def _fits(self) -> Model:
-        if self.input_feeding and self.query == "before":
-            raise ValueError("input_feeding goes with query 'after': with 'before' the context is fed anyway")
-        return self
 
 
 class Train(Section):
@@ -199,17 +380,24 @@ class Train(Section):
     updates: Count
     batch_tokens: Count
     """target tokens in a batch, end marks counted, padding not"""
+    bptt: Count | None
+    """tokens after which the gradient through a running text is cut off; null: every row stands alone"""
     learning_rate: Annotated[float, Field(gt=0, le=10)]
     warmup: Annotated[int, Field(ge=0)]
     decay: Literal["cosine", "linear", "none"]
     weight_decay: Annotated[float, Field(ge=0)]
     clip: Annotated[float, Field(gt=0)]
     label_smoothing: Fraction
+    scheduled_sampling: Annotated[float, Field(ge=0, le=1)]
+    """the share of inputs that are the decoder's own last tokens, rising evenly from 0 to this (Bengio 2015)"""
     sampled_softmax: Annotated[int, Field(ge=0)]
     """negatives drawn for a batch; 0 is the exact softmax"""
     log_every: Count
     validate_every: Count
     validation_rows: Count
+    """whose answers are scored; of a running text those whose loss is measured"""
+    select_by: Literal["bleu", "accuracy", "loss"]
+    """the validation score that tells the best weights"""
     patience: Count
     """validations without a better score before training ends"""
     average: Count
@@ -220,9 +408,10 @@ class Train(Section):
     seed: int
 
 
-class Search(Section):
-    """How a model answers."""
+class Beam(Section):
+    """The likeliest answer that a beam search finds."""
 
+    kind: Literal["beam"]
     beam: Count
     length_penalty: Annotated[float, Field(ge=0)]
     """a hypothesis of n tokens scores log p / n ** length_penalty"""
@@ -231,10 +420,47 @@ class Search(Section):
     batch_sentences: Count
 
 
+class Sample(Section):
+    """Answers drawn at random."""
+
+    kind: Literal["sample"]
+    temperature: Annotated[float, Field(gt=0)]
+    """logits are divided by it: below 1 likely tokens become likelier"""
+    top_k: Annotated[int, Field(ge=0)]
+    """draw from so many of the likeliest tokens; 0 from all"""
+    top_p: Annotated[float, Field(gt=0, le=1)]
+    """draw from the fewest tokens that together are this likely (Holtzman 2020)"""
+    max_tokens: Count
+    seed: int
+    batch_sentences: Count
+
+
+class Rank(Section):
+    """Classes in the order of their probability."""
+
+    kind: Literal["rank"]
+    batch_sentences: Count
+
+
+class Tag(Section):
+    """The likeliest label at each position."""
+
+    kind: Literal["tag"]
+    batch_sentences: Count
+
+
+Search = Annotated[Beam | Sample | Rank | Tag, Field(discriminator="kind")]
+"""How a model answers."""
+HEADS_OF = {"beam": ("decoder",), "sample": ("decoder", "language model"), "rank": ("classifier",), "tag": ("tagger",)}
+"""{kind of search: the heads that it can ask}; a tagger of running text is a language model"""
+
+
 class Evaluate(Section):
     """How the model is scored, and how it answers once it is registered."""
 
     search: Search
+    baseline: Literal["bigram", "trigram", "fourgram", "naive_bayes", "majority", "xz"] | None
+    """a closed-form model of the same rows, to hold the score against"""
     pictures: Annotated[int, Field(ge=0)]
     """attention heat maps drawn"""
     threads: Count
@@ -249,38 +475,155 @@ class Register(Section):
     seed: int
 
 
-class Learning(Section):
-    """The part of a pipeline that shapes its model."""
+class Misfit(NamedTuple):
+    """Two parameters that do not fit each other."""
 
-    shape: Literal["n_to_m"]
+    found: Callable[[Recipe], bool]
+    message: str
+
+
+class Recipe(Section):
+    """The part of a pipeline that shapes its model; a checkpoint remembers it."""
+
+    shape: Literal["one_to_one", "one_to_n", "n_to_n", "n_to_one", "n_to_m"]
     prepare: Prepare
     tokenize: Tokenize
     embed: Embed
     model: Model
     train: Train
 
+    @property
+    def autoregressive(self) -> bool:
+        """A row has no target of its own: what comes next is to be said."""
+        return isinstance(self.prepare.corpus, Lines) and not self.prepare.corpus.pairs
+
     @model_validator(mode="after")
-    def _parts_fit(self) -> Learning:
-        if self.train.sampled_softmax >= self.tokenize.vocab_size:
-            raise ValueError("train.sampled_softmax must be smaller than tokenize.vocab_size")
-        if self.train.warmup >= self.train.updates:
-            raise ValueError("train.warmup must be smaller than train.updates")
+    def _parts_fit(self) -> Recipe:
+        for misfit in MISFITS:
+            if misfit.found(self):
+                raise ValueError(misfit.message)
         return self
 
 
-class Recipe(Learning):
-    """What a checkpoint remembers: all that its model was made by, with the parts of its shape."""
-
-    encoder: Literal["sequence"]
-    head: Literal["decoder"]
+def _vocabulary(params: Recipe) -> int | None:
+    pieces = params.tokenize.target or params.tokenize.source
+    return pieces.vocab_size if isinstance(pieces, Pieces) else None
 
 
-class Pipeline(Learning):
+def _steps(params: Recipe) -> int | None:
+    """Return the number of source positions where the corpus settles it."""
+    corpus = params.prepare.corpus
+    if isinstance(corpus, Table):
+        return (corpus.columns[1] - corpus.columns[0]) // corpus.frame * (corpus.join or 1)
+    return 1 if isinstance(params.tokenize.source, Labels) else None
+
+
+def _tied_sizes_differ(params: Recipe) -> bool:
+    model = params.model
+    return model.tied and isinstance(model.head, Tagger) and model.encoder.hidden != params.embed.dimensions
+
+
+FIXED = ("none", "final")
+"""attentions that compare nothing"""
+
+MISFITS = (
+    Misfit(
+        lambda p: p.train.sampled_softmax >= (_vocabulary(p) or p.train.sampled_softmax + 1),
+        "train.sampled_softmax must be smaller than the vocab_size of the target",
+    ),
+    Misfit(lambda p: p.train.warmup >= p.train.updates, "train.warmup must be smaller than train.updates"),
+    Misfit(
+        lambda p: isinstance(p.prepare.corpus, Table) != isinstance(p.tokenize.source, Vectors),
+        "prepare.corpus.format 'table' and tokenize.source.kind 'vectors' go together",
+    ),
+    Misfit(
+        lambda p: (
+            isinstance(p.prepare.corpus, Table)
+            and isinstance(p.tokenize.source, Vectors)
+            and p.prepare.corpus.frame != p.tokenize.source.width
+        ),
+        "tokenize.source.width must be prepare.corpus.frame: the numbers in a vector",
+    ),
+    Misfit(
+        lambda p: p.embed.source_vectors is not None and isinstance(p.tokenize.source, Vectors),
+        "embed.source_vectors are for tokens, and the source is vectors: set null",
+    ),
+    Misfit(
+        lambda p: p.prepare.filters is not None and not isinstance(p.prepare.corpus, (Tsv, Aligned)),
+        "prepare.filters are for pairs of sentences: set null",
+    ),
+    Misfit(
+        lambda p: isinstance(p.prepare.corpus, Lines) and p.prepare.corpus.pairs != (p.shape == "one_to_one"),
+        "prepare.corpus.pairs goes with shape one_to_one, and there alone",
+    ),
+    Misfit(
+        lambda p: p.autoregressive and not (p.tokenize.joint and isinstance(p.model.head, Tagger)),
+        "prepare.corpus.format 'lines' has no targets: it needs a tagger as head and tokenize.target null",
+    ),
+    Misfit(
+        lambda p: p.autoregressive and isinstance(p.model.encoder, SequenceEncoder) and p.model.encoder.bidirectional,
+        "model.encoder.bidirectional would read what is to be predicted: set false where the corpus is 'lines'",
+    ),
+    Misfit(
+        lambda p: p.train.bptt is not None and not p.autoregressive,
+        "train.bptt is for running text, corpus format 'lines': set null",
+    ),
+    Misfit(
+        lambda p: p.train.select_by != "loss" and p.autoregressive,
+        "train.select_by must be 'loss' where the corpus is 'lines': there is no answer to compare",
+    ),
+    Misfit(
+        lambda p: p.train.scheduled_sampling > 0 and not isinstance(p.model.head, Decoder),
+        "train.scheduled_sampling is for a decoder: set 0.0",
+    ),
+    Misfit(
+        lambda p: isinstance(p.model.encoder, VectorEncoder) and _steps(p) != 1,
+        "model.encoder.kind 'vector' reads one item: a 'label', or a table whose rows are one frame; "
+        "for a sequence take kind 'sequence'",
+    ),
+    Misfit(
+        lambda p: isinstance(p.model.head, Decoder) and _steps(p) == 1 and p.model.head.attention not in FIXED,
+        "model.head.attention has no memory to look back at where the source is one step: set 'final' or 'none'",
+    ),
+    Misfit(
+        lambda p: p.model.reverse_source and isinstance(p.model.head, Tagger),
+        "model.reverse_source would part the labels from their positions: set false with a tagger",
+    ),
+    Misfit(
+        lambda p: p.model.tied and (isinstance(p.model.head, Classifier) or p.embed.kind == "one_hot"),
+        "model.tied needs embeddings of the target, which a classifier and one_hot have not: set false",
+    ),
+    Misfit(
+        lambda p: p.model.tied and isinstance(p.model.head, Tagger) and not p.tokenize.joint,
+        "model.tied on a tagger needs one vocabulary for both sides: set tokenize.target null, or tied false",
+    ),
+    Misfit(
+        _tied_sizes_differ,
+        "model.tied needs model.encoder.hidden and embed.dimensions to be equal: the output layer is the embedding",
+    ),
+    Misfit(
+        lambda p: p.model.tied and p.embed.frozen,
+        "model.tied and embed.frozen would leave no output layer to learn: set one of them false",
+    ),
+)
+"""what does not fit, in the order in which it is looked for"""
+
+
+class Pipeline(Recipe):
     """One row of the grid: everything between raw files and a registered model."""
 
     fetch: Source
     evaluate: Evaluate
     register_: Annotated[Register, Field(alias="register")]
+
+    @model_validator(mode="after")
+    def _search_fits(self) -> Pipeline:
+        search = self.evaluate.search.kind
+        head = "language model" if self.autoregressive else self.model.head.kind
+        if head not in HEADS_OF[search]:
+            fitting = " or ".join(f"'{kind}'" for kind, heads in HEADS_OF.items() if head in heads)
+            raise ValueError(f"evaluate.search.kind '{search}' cannot ask a {head}: set {fitting}")
+        return self
 
 
 def load(path: Path, pipeline: str) -> Pipeline:
@@ -295,7 +638,7 @@ def load(path: Path, pipeline: str) -> Pipeline:
         raise ParamsError(f"{path}: cannot be read: {error}") from None
     sections = document if isinstance(document, dict) else {}
     if pipeline not in sections:
-        known = [name for name in sections if name != "pipelines"]
+        known = [name for name in sections if name not in ("pipelines", "shared")]
         raise ParamsError(f"{path}: no section '{pipeline}'{_suggest(pipeline, known)}")
     return parse(Pipeline, sections[pipeline], where=f"{path}: {pipeline}")
 
@@ -318,11 +661,27 @@ def load_json(kind: type[AnySection], path: Path) -> AnySection:
     Raises:
         ParamsError: as in `load`.
     """
+    return parse(kind, _read_json(path), str(path))
+
+
+def load_search(path: Path) -> Search:
+    """Read a search, of whichever kind, that was written as JSON.
+
+    Raises:
+        ParamsError: as in `load`.
+    """
+    return parse(_Asked, {"search": _read_json(path)}, str(path)).search
+
+
+class _Asked(Section):
+    search: Search
+
+
+def _read_json(path: Path) -> Any:
     try:
-        section = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ParamsError(f"{path}: cannot be read: {error}") from None
-    return parse(kind, section, str(path))
 
 
 def dump(section: Section) -> dict[str, Any]:
@@ -340,11 +699,15 @@ def _tuples(value: Any) -> Any:
 def _explain(error: ValidationError, section: Any) -> str:
     """Return the first problem as: parameter, cause, mend."""
     problem = error.errors()[0]
-    # A discriminated union puts its tag into the path: drop what is not a key of the section.
+    # A discriminated union puts its tag into the path: drop what is not a key of the section. The tag may be one too.
     keys: list[str] = []
-    here = section
-    for part in problem["loc"]:
-        missing = problem["type"] == "missing" and part == problem["loc"][-1]
+    here, tag = section, False
+    for depth, part in enumerate(problem["loc"], start=1):
+        if tag and isinstance(here, Mapping) and part in (here.get("kind"), here.get("format")):
+            tag = False
+            continue
+        tag = True
+        missing = problem["type"] == "missing" and depth == len(problem["loc"])
         if (
             missing
             or (isinstance(here, Mapping) and part in here)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -11,46 +12,118 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.typing import ColorType
 
 INK, SOFT, ACCENT, SECOND = "#22303c", "#8a99a6", "#1f77b4", "#d9622b"
 DPI = 130
+MOST_UPRIGHT, LONGEST = 8, 28
+"""Bars that stand side by side, and letters of a label: a longer one is cut."""
 
 Map = tuple[Sequence[str], Sequence[str], np.ndarray]
 """source tokens, target tokens, weights_TS"""
 
 
-def curves(columns: Mapping[str, Mapping[int, float]], path: Path) -> None:
+def curves(columns: Mapping[str, Mapping[int, float]], score: str, path: Path) -> None:
     """Draw losses above, the validation score and the learning rate below, over updates.
 
     Args:
         columns: {name: {update: value}}, as `curves.csv` has them.
+        score: what `valid_score` is, for its axis.
     """
     figure, (losses, scores) = _figure(8, 7, 2, 1)
     for name, colour in (("train_loss", SOFT), ("valid_loss", ACCENT)):
-        _line(losses, columns.get(name, {}), name.replace("_", " "), colour)
+        _line(losses, columns.get(name, {}).items(), name.replace("_", " "), colour)
     losses.set_ylabel("nats per target token")
     _legend(losses, "upper right")
-    _line(scores, columns.get("valid_bleu", {}), "validation BLEU, greedy", SECOND)
-    scores.set_ylabel("BLEU")
+    _line(scores, columns.get("valid_score", {}).items(), "validation score", SECOND)
+    scores.set_ylabel(score)
     scores.set_xlabel("updates")
     rate = scores.twinx()
-    _line(rate, columns.get("learning_rate", {}), "learning rate", SOFT)
+    _line(rate, columns.get("learning_rate", {}).items(), "learning rate", SOFT)
     rate.set_ylabel("learning rate", color=SOFT)
     rate.spines["top"].set_visible(False)
     _legend(scores, "center right")
     _save(figure, path)
 
 
-def bleu_by_length(buckets: Mapping[str, tuple[float, int]], path: Path) -> None:
-    """Draw a bar for each bucket of source lengths: {label: (BLEU, sentences)}."""
-    figure, (axes,) = _figure(7, 4)
-    bars = axes.bar(list(buckets), [score for score, _ in buckets.values()], color=ACCENT, width=0.7)
-    axes.bar_label(
-        bars, [f"{score:.1f}\n{count:,} sentences" for score, count in buckets.values()], padding=3, fontsize=8
-    )
-    axes.set_ylabel("BLEU")
-    axes.set_xlabel("words in the source")
-    axes.margins(y=0.2)
+def bars(buckets: Mapping[str, tuple[float, int]], score: str, groups: str, path: Path) -> None:
+    """Draw a bar for each group: upright where they are few, else lying one below another.
+
+    Args:
+        buckets: {group: (its score, its rows)}.
+        score: what the scores are, for their axis.
+        groups: what the groups are, for theirs.
+    """
+    labels, values = [_cut(label) for label in buckets], [value for value, _ in buckets.values()]
+    places, lying = range(len(buckets)), len(buckets) > MOST_UPRIGHT
+    figure, (axes,) = _figure(7, max(4, 0.9 + 0.27 * len(buckets)))
+    gap = "  " if lying else "\n"
+    told = [f"{value:.3g}{gap}n = {count:,}" for value, count in buckets.values()]
+    if lying:
+        drawn = axes.barh(places, values, color=ACCENT, height=0.7)
+        axes.set_yticks(places, labels, parse_math=False)
+        axes.invert_yaxis()
+        axes.margins(x=0.18, y=0.01)
+        axes.set(xlabel=score, ylabel=groups)
+    else:
+        drawn = axes.bar(places, values, color=ACCENT, width=0.7)
+        axes.set_xticks(places, labels, parse_math=False)
+        axes.margins(y=0.2)
+        axes.set(xlabel=groups, ylabel=score)
+    axes.bar_label(drawn, told, padding=3, fontsize=8)
+    _save(figure, path)
+
+
+def confusion(classes: Sequence[str], counts: np.ndarray, path: Path) -> None:
+    """Draw for each class, a row, how often it was taken for which, a column: the deeper, the larger a share of it.
+
+    Args:
+        counts: classes x classes.
+    """
+    figure, (axes,) = _figure(2.4 + 0.45 * len(classes), 1.8 + 0.4 * len(classes))
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    places, labels = range(len(classes)), [_cut(name) for name in classes]
+    axes.set_xticks(places, labels, rotation=60, ha="right", parse_math=False)
+    axes.set_yticks(places, labels, parse_math=False)
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            colour = "white" if shares[row, column] > 0.5 else INK
+            axes.text(column, row, f"{count:,}", color=colour, fontsize=7, ha="center", va="center")
+    axes.set_ylabel("is")
+    axes.set_xlabel("was taken for")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    _save(figure, path)
+
+
+def lines(series: Mapping[str, Sequence[tuple[float, float]]], xlabel: str, ylabel: str, path: Path) -> None:
+    """Draw a line for each series: {name: [(x, y), ...]}."""
+    from matplotlib import colormaps
+
+    figure, (axes,) = _figure(7, 4.4)
+    for number, (name, points) in enumerate(series.items()):
+        _line(axes, points, name, colormaps["tab10"](number % 10))
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel)
+    _legend(axes, "best")
+    _save(figure, path)
+
+
+def scans(images: Sequence[np.ndarray], titles: Sequence[str], path: Path) -> None:
+    """Draw grey images, the larger a number the darker, each below its title."""
+    height, width = np.max([image.shape for image in images] or [(1, 1)], axis=0)
+    scale = 1.6 / min(max(height, width), 16)  # inches for a number: a small image gets 1.6, a strip is longer
+    columns = max(1, min(len(images), int(10 / max(1.6, scale * width))))
+    rows = max((len(images) + columns - 1) // columns, 1)
+    figure, grid = _figure(columns * max(1.6, scale * width), rows * (scale * height + 0.5), rows, columns)
+    figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.08)
+    for axes in grid:
+        axes.set_axis_off()
+    darkest = max((float(image.max()) for image in images), default=1.0)
+    for axes, image, title in zip(grid, images, titles, strict=False):
+        axes.imshow(image, cmap="Greys", vmin=0, vmax=darkest)
+        axes.set_title(fill(title, max(14, int(14 * scale * width / 1.6))), fontsize=9, color=INK, parse_math=False)
     _save(figure, path)
 
 
@@ -114,11 +187,15 @@ def _shown(token: str) -> str:
     return token.replace("▁", "").replace("￭", "") or "␣"
 
 
-def _line(axes: Axes, points: Mapping[int, float], label: str, colour: str) -> None:
+def _cut(label: str) -> str:
+    return label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…"
+
+
+def _line(axes: Axes, points: Collection[tuple[float, float]], label: str, colour: ColorType) -> None:
     if points:
         axes.plot(
-            list(points),
-            list(points.values()),
+            [x for x, _ in points],
+            [y for _, y in points],
             label=label,
             color=colour,
             linewidth=1.6,
@@ -127,7 +204,7 @@ def _line(axes: Axes, points: Mapping[int, float], label: str, colour: str) -> N
         )
 
 
-def _legend(axes: Axes, place: Literal["upper right", "center right"]) -> None:
+def _legend(axes: Axes, place: Literal["upper right", "center right", "best"]) -> None:
     if axes.lines:
         axes.legend(frameon=False, loc=place)
 

@@ -48,6 +48,23 @@ REGISTRY_PAGE = (
     f"The alias `{CHAMPION}` is the best version so far, `{CHALLENGER}` the latest. A version's tags hold the hashes "
     "of all it was made from, its scores, and the verdict on it."
 )
+PICTURES = ("pictures", "embed")
+"""Folders of reports/<pipeline> whose pictures a run shows."""
+UNITS = {
+    "bleu": (1, 2, "BLEU"),
+    "accuracy": (100, 2, "accuracy points"),
+    "nats_per_letter": (1, 3, "nats per letter"),
+    "perplexity": (1, 3, "nats per token"),
+    "bits_per_letter": (1, 3, "nats per token"),
+}
+"""{main score: (what a difference of its rows is multiplied by, its decimals, what it is then)}"""
+REQUESTS = {
+    "beam": ("beam", "n_best"),
+    "sample": ("n_best", "temperature", "top_k", "top_p", "max_tokens", "seed"),
+    "rank": ("n_best",),
+    "tag": (),
+}
+"""{kind of search: what a request to a registered model may set}"""
 REQUIREMENTS = ("mlflow", "numpy", "pandas", "pydantic", "pyyaml", "safetensors", "sentencepiece", "torch")
 
 
@@ -68,7 +85,7 @@ class Folders(Protocol):
 
     @property
     def reports(self) -> Path:
-        """Metrics, curves and pictures."""
+        """Metrics and curves, and folders of pictures."""
 
 
 # From files to a run
@@ -90,7 +107,7 @@ def record(search: Search, register: Register, folders: Folders) -> str:
     tags |= {f"{name}.sha256": digest for name, digest in digests.items()}
     tags["code.sha256"] = origin.code_sha256(folders.pipeline)
     uri = f"models:/{register.name}@{CHAMPION}"
-    tags["mlflow.note.content"] = card.page(title(recipe), search.beam, uri, scores, card.rows(folders.evaluation))
+    tags["mlflow.note.content"] = card.page(title(recipe), search, uri, scores, card.rows(folders.evaluation))
     with reaching() as client:
         run = _run_of(client, experiment_of(client, folders.pipeline), digests["model"], recipe)
         log_params(client, run, card.facts(folders.reports) | recipe_params(recipe))
@@ -125,7 +142,7 @@ def _log_missing(
 
 
 def _log_files(client: MlflowClient, run: str, folders: Folders, digests: Mapping[str, str]) -> None:
-    for picture in sorted(folders.reports.glob("*.png")):
+    for picture in [picture for name in PICTURES for picture in sorted((folders.reports / name).glob("*.png"))]:
         client.log_artifact(run, str(picture), "pictures")
     for path in sorted(path for path in folders.evaluation.iterdir() if path.is_file()):
         client.log_artifact(run, str(path), _evaluation_path(digests["evaluation"]))
@@ -205,7 +222,7 @@ def _create_version(
         client.create_registered_model(name, description=REGISTRY_PAGE)
     tags = {f"{key}.sha256": digest for key, digest in digests.items()}
     tags |= {"code.sha256": origin.code_sha256(folders.pipeline), "pipeline": folders.pipeline}
-    tags |= {key: f"{value:.2f}" for key, value in scores.items()}
+    tags |= {key: card.shown(value) for key, value in scores.items()} | {"main": card.main_score(folders.reports)}
     description = f"{run_name(lineage.read_recipe(folders.model), digests['model'])}\n\n{card.headline(scores)}"
     return client.create_model_version(
         name, model.model_uri, model.source_run_id, tags, description=description, model_id=model.model_id
@@ -239,11 +256,13 @@ def _signature(search: Search) -> ModelSignature:
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
+    settings, kinds = {"n_best": 1} | dump(search), {int: "long", float: "double"}
+    asked = [ParamSpec(name, kinds[type(settings[name])], settings[name]) for name in REQUESTS[search.kind]]
     answer = {"input": "long", "rank": "long", "text": "string", "score": "double", "truncated": "boolean"}
     return ModelSignature(
         Schema([ColSpec("string", "text")]),
         Schema([ColSpec(kind, name) for name, kind in answer.items()]),
-        ParamSchema([ParamSpec("beam", "long", search.beam), ParamSpec("n_best", "long", 1)]),
+        ParamSchema(asked),
     )
 
 
@@ -259,8 +278,10 @@ def _judge(client: MlflowClient, params: Register, version: ModelVersion, rows: 
         promoted, tags = True, {"verdict": "first"}
     elif champion.tags.get("test.sha256") != version.tags["test.sha256"]:
         promoted, tags = False, {"verdict": "test sets differ: not comparable"}
+    elif champion.tags.get("main") != version.tags["main"]:
+        promoted, tags = False, {"verdict": "main scores differ: not comparable"}
     else:
-        promoted, tags = _compare(params, _champion_rows(client, champion), rows, f"version {champion.version}")
+        promoted, tags = _compare(params, _champion_rows(client, champion), rows, champion)
     if champion and champion.version != version.version:
         tags["verdict.against"] = str(champion.version)
     for alias in [CHALLENGER, *[CHAMPION] * promoted]:
@@ -272,19 +293,30 @@ def _judge(client: MlflowClient, params: Register, version: ModelVersion, rows: 
 
 
 def _compare(
-    params: Register, before: list[card.Row], after: list[card.Row], champion: str
+    params: Register, before: list[card.Row], after: list[card.Row], champion: ModelVersion
 ) -> tuple[bool, dict[str, str]]:
-    """Return (whether `after` is significantly better, the tags that say so), by a paired bootstrap (Koehn 2004)."""
+    """Return (whether `after` is significantly better than the champion's `before`, the tags that say so)."""
+    name, main = f"version {champion.version}", champion.tags["main"]
     if [row["source"] for row in before] != [row["source"] for row in after]:
-        return False, {"verdict": f"the hypotheses of {champion} are missing: not comparable"}
-    references = [row["references"] for row in after]
-    said_before, said_after = ([row["hypothesis"] for row in rows] for rows in (before, after))
-    found = metrics.paired_bootstrap(references, said_before, said_after, params.resamples, params.seed)
-    better = found.delta > 0 and found.p_value < params.p_value
-    verdict = f"{'better' if better else 'not better'} than {champion}: {found.delta:+.2f} BLEU, "
+        return False, {"verdict": f"the hypotheses of {name} are missing: not comparable"}
+    if [row.get("weight") for row in before] != [row.get("weight") for row in after]:
+        return False, {"verdict": f"{name} counts other tokens: not comparable"}
+    found = _difference(params, before, after)
+    factor, decimals, unit = UNITS.get(main, (1, 3, main))
+    better, delta = found.delta > 0 and found.p_value < params.p_value, factor * found.delta
+    verdict = f"{'better' if better else 'not better'} than {name}: {delta:+.{decimals}f} {unit}, "
     verdict += f"p = {found.p_value:.3f} over {params.resamples} resamples"
-    numbers = {"delta": f"{found.delta:.4f}", "p_value": f"{found.p_value:.4f}", "resamples": str(params.resamples)}
+    numbers = {"delta": f"{delta:.4f}", "p_value": f"{found.p_value:.4f}", "resamples": str(params.resamples)}
     return better, {"verdict": verdict} | {f"verdict.{name}": value for name, value in numbers.items()}
+
+
+def _difference(params: Register, before: list[card.Row], after: list[card.Row]) -> metrics.Verdict:
+    """Return what a paired bootstrap says: of the rows' values, or of BLEU where they have none."""
+    name = "value" if "value" in after[0] else "hypothesis"
+    old, new = ([row[name] for row in rows] for rows in (before, after))
+    if name == "value":
+        return metrics.paired_means(old, new, [row["weight"] for row in after], params.resamples, params.seed)
+    return metrics.paired_bootstrap([row["references"] for row in after], old, new, params.resamples, params.seed)
 
 
 def _champion_rows(client: MlflowClient, champion: ModelVersion) -> list[card.Row]:

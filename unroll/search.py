@@ -1,4 +1,4 @@
-"""Greedy and beam search over a step function. Nothing here knows a model.
+"""Greedy search, sampling and beam search over a step function. Nothing here knows a model.
 
 A step maps (ids_R, state) to (logits_RV, state) for rows that are hypotheses; its state can be re-ordered with `select`
 and says in `weights_BS` where the step looked. The rows of one sentence lie next to each other.
@@ -45,24 +45,83 @@ class Hypothesis:
     weights_TS: np.ndarray
 
 
-@torch.no_grad()
+Choose = Callable[[Tensor], Tensor]
+"""logits_AV -> the next ids_A"""
+
+
 def greedy(
     step: Step[State], state: State, limits_B: Tensor, go: int, eos: int, length_penalty: float
 ) -> list[Hypothesis]:
-    """Return for each sentence the hypothesis of the likeliest next token, at most `limits_B` tokens long.
+    """Return for each sentence the hypothesis of the likeliest next token, at most `limits_B` tokens long."""
+    first_B = torch.full_like(limits_B, go)
+    return _one_by_one(step, state, first_B, limits_B, eos, length_penalty, lambda logits_AV: logits_AV.argmax(1))
 
-    Sentences leave the batch as they end.
+
+def sample(
+    step: Step[State],
+    state: State,
+    first_B: Tensor,
+    limits_B: Tensor,
+    eos: int,
+    choose: Choose,
+) -> list[Hypothesis]:
+    """Return for each row a hypothesis drawn at random, at most `limits_B` tokens long, read on from `first_B`.
+
+    Its score is its mean log-probability a token under the model itself, whatever `choose` made of it.
     """
+    return _one_by_one(step, state, first_B, limits_B, eos, 1.0, choose)
+
+
+def chooser(temperature: float, top_k: int, top_p: float, generator: torch.Generator) -> Choose:
+    """Return a draw from softmax(logits / temperature), cut down to its likeliest tokens.
+
+    Args:
+        top_k: to so many (Fan 2018); 0 keeps all.
+        top_p: to the fewest that together are this likely: nucleus sampling (Holtzman 2020); 1 keeps all.
+    """
+
+    def choose(logits_AV: Tensor) -> Tensor:
+        probabilities_AV = likeliest(logits_AV, temperature, top_k, top_p).cpu()  # where the generator is
+        return torch.multinomial(probabilities_AV, 1, generator=generator).squeeze(1).to(logits_AV.device)
+
+    return choose
+
+
+def likeliest(logits_AV: Tensor, temperature: float, top_k: int, top_p: float) -> Tensor:
+    """Return the probabilities_AV that `chooser` draws from."""
+    probabilities_AV = (logits_AV.float() / temperature).softmax(1)
+    if not top_k and top_p >= 1:
+        return probabilities_AV
+    ranked_AV, order_AV = probabilities_AV.sort(dim=1, descending=True, stable=True)
+    # A token stays if those before it are not yet likely enough: the likeliest always does.
+    kept_AV = ranked_AV.cumsum(1) - ranked_AV < top_p
+    if top_k:
+        kept_AV[:, top_k:] = False
+    ranked_AV = ranked_AV * kept_AV
+    return torch.zeros_like(ranked_AV).scatter(1, order_AV, ranked_AV / ranked_AV.sum(1, keepdim=True))
+
+
+@torch.no_grad()
+def _one_by_one(
+    step: Step[State],
+    state: State,
+    ids_A: Tensor,
+    limits_B: Tensor,
+    eos: int,
+    length_penalty: float,
+    choose: Choose,
+) -> list[Hypothesis]:
+    """Extend one hypothesis for each sentence until it ends; sentences leave the batch as they do."""
     batch = len(limits_B)
     alive_A = torch.arange(batch, device=limits_B.device)
-    ids_A = torch.full_like(limits_B, go)
     totals_B = torch.zeros(batch, device=limits_B.device)
     lengths_B = torch.zeros_like(limits_B)
     ids_per_step, weights_per_step = [], []
     while len(alive_A):
         logits_AV, state = step(ids_A, state)
-        log_probs_A, ids_A = logits_AV.float().log_softmax(1).max(1)
-        totals_B[alive_A] += log_probs_A
+        ids_A = choose(logits_AV)
+        log_probs_AV = logits_AV.float().log_softmax(1)
+        totals_B[alive_A] += log_probs_AV.gather(1, ids_A[:, None]).squeeze(1)
         lengths_B[alive_A] += 1
         ids_per_step.append(_scatter(ids_A, alive_A, batch))
         weights_per_step.append(_scatter(state.weights_BS, alive_A, batch))

@@ -1,7 +1,8 @@
 """Text <-> tokens <-> ids, and the memory-mapped arrays in which the ids of a corpus lie.
 
-Two families share one interface: sentencepiece's subwords (`bpe`, `unigram`, `char`), whose round trip is exact, and
-the lecture's words, whose round trip is exact up to the placeholders `[UNK]`, `[NUM]` and `[URL]`.
+The families share one interface: sentencepiece's subwords (`bpe`, `unigram`, `char`), whose round trip is exact; the
+lecture's words, what stands between spaces, and whole texts as labels, whose round trip is exact up to placeholders
+such as `[UNK]`; and vectors, which are numbers already and are only read.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from unroll.errors import DataError, IntegrityError
-from unroll.params import Tokenize
+from unroll.params import Labels, Pieces, Vectors
 
 PAD, GO, EOS, UNK = range(4)
 SPECIAL = ["<pad>", "<go>", "<eos>", "[UNK]"]
@@ -27,8 +28,13 @@ JOINER = "￭"
 """Stands before a word token that no space precedes, so that detokenization needs no rules."""
 
 ID_DTYPE = np.dtype("<u2")
+VALUE_DTYPE = np.dtype("<f4")
 OFFSET_DTYPE = np.dtype("<i8")
 CHUNK = 10_000
+
+Params = Pieces | Labels | Vectors
+Items = Sequence[int] | np.ndarray
+"""one row of ids, or of vectors: n x width"""
 
 
 class Tokenizer(ABC):
@@ -36,8 +42,12 @@ class Tokenizer(ABC):
 
     Attributes:
         vocabulary: the piece of each id; the first `special` ids are never part of a text.
+        suffix: of the file in which `write_ids` puts items.
+        dtype: of an item there.
     """
 
+    suffix = "ids"
+    dtype: np.dtype = ID_DTYPE
     vocabulary: list[str]
     special: int
     lowercase: bool
@@ -46,7 +56,7 @@ class Tokenizer(ABC):
         return len(self.vocabulary)
 
     @abstractmethod
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+    def encode(self, texts: Sequence[str]) -> Sequence[Items]:
         """Return the ids of each text, without an end mark."""
 
     @abstractmethod
@@ -85,7 +95,7 @@ class SubwordTokenizer(Tokenizer):
         self.vocabulary = [self.processor.id_to_piece(index) for index in range(self.processor.get_piece_size())]
 
     @classmethod
-    def train(cls, texts: Iterable[str], params: Tokenize) -> SubwordTokenizer:
+    def train(cls, texts: Iterable[str], params: Pieces) -> SubwordTokenizer:
         """Learn pieces from texts; the vocabulary is smaller than asked for where the texts do not yield enough."""
         from sentencepiece import SentencePieceTrainer
 
@@ -140,13 +150,62 @@ class SubwordTokenizer(Tokenizer):
         return cls((folder / f"{side}.model").read_bytes(), config["lowercase"])
 
 
-class WordTokenizer(Tokenizer):
+class ListTokenizer(Tokenizer):
+    """Pieces found by a rule, known by a list of those seen in training: the rest is `[UNK]`."""
+
+    family: str
+    RESERVED: tuple[str, ...] = tuple(SPECIAL)
+    special = len(RESERVED)
+
+    def __init__(self, vocabulary: list[str], lowercase: bool) -> None:
+        self.vocabulary, self.lowercase = vocabulary, lowercase
+        # A text that spells `<pad>` or another silent piece does not mean it.
+        self.index = {piece: index for index, piece in enumerate(vocabulary) if index >= UNK}
+
+    @classmethod
+    def train(cls, texts: Iterable[str], params: Pieces) -> ListTokenizer:
+        """Keep the most frequent pieces; those of equal frequency in alphabetical order."""
+        blank = cls(list(cls.RESERVED), params.lowercase)
+        counts = Counter(piece for text in texts for piece, _ in blank.split(text))
+        for piece in cls.RESERVED:
+            counts.pop(piece, None)
+        return cls([*cls.RESERVED, *_ranked(counts)[: params.vocab_size - cls.special]], params.lowercase)
+
+    @abstractmethod
+    def split(self, text: str) -> Iterator[tuple[str, str]]:
+        """Yield each token as (piece, surface): they differ where the piece is a placeholder."""
+
+    def _id(self, piece: str) -> int:
+        return self.index.get(piece, UNK)
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        return [[self._id(piece) for piece, _ in self.split(text)] for text in texts]
+
+    def tokens(self, text: str) -> list[str]:
+        return [surface for _, surface in self.split(text)]
+
+    def save(self, folder: Path, side: str) -> None:
+        config = {"family": self.family, "lowercase": self.lowercase, "vocabulary": self.vocabulary}
+        _save_config(folder, side, config)
+
+    @classmethod
+    def from_folder(cls, folder: Path, side: str, config: dict[str, Any]) -> ListTokenizer:
+        """Rebuild from the file of `save`."""
+        return cls(config["vocabulary"], config["lowercase"])
+
+
+def _ranked(counts: Counter[str]) -> list[str]:
+    return sorted(counts, key=lambda piece: (-counts[piece], piece))
+
+
+class WordTokenizer(ListTokenizer):
     """The lecture's words: known ones by frequency, `[NUM]` and `[URL]` for numbers and addresses, else `[UNK]`.
 
     A letter sequence with inner apostrophes is a word, every other visible character is one. A token that no space
     precedes carries `JOINER`. The round trip is exact but for the placeholders and for a `JOINER` in the text itself.
     """
 
+    family = "word"
     PATTERN = re.compile(
         r"(?P<URL>(?:https?://|www\.)\S*[\w/])|(?P<NUM>\d+(?:[.,:]\d+)*)|[^\W\d_]+(?:['’][^\W\d_]+)*|\S"
     )
@@ -154,22 +213,7 @@ class WordTokenizer(Tokenizer):
     RESERVED = (*SPECIAL[:UNK], *PLACEHOLDERS, *(f"{JOINER}[{name}]" for name in ("UNK", "NUM", "URL")))
     special = len(RESERVED)
 
-    def __init__(self, vocabulary: list[str], lowercase: bool) -> None:
-        self.vocabulary, self.lowercase = vocabulary, lowercase
-        self.index = {piece: index for index, piece in enumerate(vocabulary)}
-
-    @classmethod
-    def train(cls, texts: Iterable[str], params: Tokenize) -> WordTokenizer:
-        """Keep the most frequent words; words of equal frequency in alphabetical order."""
-        blank = cls(list(cls.RESERVED), params.lowercase)
-        counts = Counter(piece for text in texts for piece, _ in blank._split(text))
-        for piece in cls.RESERVED:
-            counts.pop(piece, None)
-        ranked = sorted(counts, key=lambda piece: (-counts[piece], piece))
-        return cls([*cls.RESERVED, *ranked[: params.vocab_size - cls.special]], params.lowercase)
-
-    def _split(self, text: str) -> Iterator[tuple[str, str]]:
-        """Yield each token as (piece, surface): they differ where the piece is `[NUM]` or `[URL]`."""
+    def split(self, text: str) -> Iterator[tuple[str, str]]:
         text = self._case(text)
         end = -1
         for match in self.PATTERN.finditer(text):
@@ -182,39 +226,142 @@ class WordTokenizer(Tokenizer):
         unknown = self.index[JOINER + "[UNK]"] if piece.startswith(JOINER) else UNK
         return self.index.get(piece, unknown)
 
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        return [[self._id(piece) for piece, _ in self._split(text)] for text in texts]
-
-    def tokens(self, text: str) -> list[str]:
-        return [surface for _, surface in self._split(text)]
-
     def join(self, pieces: Sequence[str]) -> str:
         spaced = "".join(piece[1:] if piece.startswith(JOINER) else f" {piece}" for piece in pieces)
         return spaced.removeprefix(" ")
 
-    def save(self, folder: Path, side: str) -> None:
-        _save_config(folder, side, {"family": "word", "lowercase": self.lowercase, "vocabulary": self.vocabulary})
+
+class SpaceTokenizer(ListTokenizer):
+    """What stands between spaces, for texts that somebody has tokenized: known tokens by frequency, else `[UNK]`."""
+
+    family = "space"
+
+    def split(self, text: str) -> Iterator[tuple[str, str]]:
+        return ((piece, piece) for piece in self._case(text).split())
+
+    def join(self, pieces: Sequence[str]) -> str:
+        return " ".join(pieces)
+
+
+class LabelTokenizer(ListTokenizer):
+    """A whole text is one token, the empty text too; one that training did not show is `[UNK]`."""
+
+    family = "label"
 
     @classmethod
-    def from_folder(cls, folder: Path, side: str, config: dict[str, Any]) -> WordTokenizer:
+    def learn(cls, texts: Iterable[str], _: Labels) -> LabelTokenizer:
+        """Give every distinct text an id, by frequency, then by the alphabet.
+
+        Raises:
+            DataError: there are more of them than ids.
+        """
+        labels = _ranked(Counter(texts))
+        most = np.iinfo(ID_DTYPE).max + 1 - cls.special
+        if len(labels) > most:
+            raise DataError(
+                f"tokenize: {len(labels):,} distinct labels, of at most {most:,}; "
+                "set tokenize kind 'word' or 'bpe' where texts are no labels"
+            )
+        return cls([*cls.RESERVED, *labels], lowercase=False)
+
+    def split(self, text: str) -> Iterator[tuple[str, str]]:
+        yield text, text
+
+    def join(self, pieces: Sequence[str]) -> str:
+        return "".join(pieces)
+
+
+class VectorReader(Tokenizer):
+    """Vectors written as text: numbers parted by spaces, vectors by semicolons. They have no ids and no vocabulary."""
+
+    suffix = "values"
+    dtype = VALUE_DTYPE
+    special = 0
+    lowercase = False
+
+    def __init__(self, width: int) -> None:
+        self.vocabulary, self.width = [], width
+
+    @classmethod
+    def train(cls, _: Iterable[str], params: Vectors) -> VectorReader:
+        """Take the width; there is nothing to learn."""
+        return cls(params.width)
+
+    def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """Return the vectors of each text, n x width.
+
+        Raises:
+            DataError: says which vector has another width, or something that is no finite number.
+        """
+        return [self._vectors(text) for text in texts]
+
+    def _vectors(self, text: str) -> np.ndarray:
+        rows = []
+        for number, part in enumerate(text.split(";"), start=1):
+            where, cells = f"vector {number} of '{text[:40]}'", part.split()
+            if len(cells) != self.width:
+                raise DataError(
+                    f"{where}: has {len(cells)} numbers where {self.width} are needed; "
+                    "part numbers by spaces and vectors by ';'"
+                )
+            rows.append(finite(cells, where))
+        return np.stack(rows)
+
+    def tokens(self, text: str) -> list[str]:
+        return [str(number) for number in range(1, text.count(";") + 2)]
+
+    def join(self, pieces: Sequence[str]) -> str:
+        raise NotImplementedError("vectors are read, never said")
+
+    def save(self, folder: Path, side: str) -> None:
+        _save_config(folder, side, {"family": "vectors", "width": self.width})
+
+    @classmethod
+    def from_folder(cls, folder: Path, side: str, config: dict[str, Any]) -> VectorReader:
         """Rebuild from the file of `save`."""
-        return cls(config["vocabulary"], config["lowercase"])
+        return cls(config["width"])
 
 
-FAMILIES: dict[str, type[SubwordTokenizer] | type[WordTokenizer]] = {"subword": SubwordTokenizer, "word": WordTokenizer}
-TRAINERS: dict[str, Callable[[Iterable[str], Tokenize], Tokenizer]] = {
+def finite(cells: Sequence[str] | Sequence[bytes], where: str) -> np.ndarray:
+    """Return numbers that were read as text.
+
+    Raises:
+        DataError: one of them is no number, or not finite as a float32.
+    """
+    try:
+        with np.errstate(over="ignore"):
+            numbers = np.array(cells, dtype=np.float32)
+    except ValueError:
+        numbers = np.array([np.nan], np.float32)
+    if not np.isfinite(numbers).all():
+        raise DataError(f"{where}: not a row of finite numbers; mend or remove it")
+    return numbers
+
+
+Family = type[SubwordTokenizer] | type[ListTokenizer] | type[VectorReader]
+FAMILIES: dict[str, Family] = {
+    "subword": SubwordTokenizer,
+    "word": WordTokenizer,
+    "space": SpaceTokenizer,
+    "label": LabelTokenizer,
+    "vectors": VectorReader,
+}
+TRAINERS: dict[str, Callable[[Iterable[str], Any], Tokenizer]] = {
     "word": WordTokenizer.train,
+    "space": SpaceTokenizer.train,
     "bpe": SubwordTokenizer.train,
     "unigram": SubwordTokenizer.train,
     "char": SubwordTokenizer.train,
+    "label": LabelTokenizer.learn,
+    "vectors": VectorReader.train,
 }
 
 
-def train(texts: Iterable[str], params: Tokenize) -> Tokenizer:
+def train(texts: Iterable[str], params: Params) -> Tokenizer:
     """Learn the tokenizer of `params.kind` from texts in normal form.
 
     Raises:
-        DataError: the texts cannot fill a vocabulary of this size.
+        DataError: the texts cannot fill a vocabulary of this size, or are too many to be labels.
     """
     return TRAINERS[params.kind](texts, params)
 
@@ -251,11 +398,19 @@ def restore(
 
 
 class Ids:
-    """The ids of one side of one split, memory-mapped: `ids` end to end, `offsets` where each row begins."""
+    """The items of one side of one split, memory-mapped: `ids` end to end, `offsets` where each row begins.
+
+    The items of a `VectorReader` are no ids but vectors: `ids` is then N x width, and a row n x width.
+    """
 
     def __init__(self, folder: Path, split: str, side: str) -> None:
-        self.ids = _map(folder / f"{split}.{side}.ids", ID_DTYPE)
         self.offsets = _map(folder / f"{split}.{side}.offsets", OFFSET_DTYPE)
+        values = folder / f"{split}.{side}.values"
+        if values.exists():
+            flat = _map(values, VALUE_DTYPE)
+            self.ids = flat.reshape(int(self.offsets[-1]), -1) if len(flat) else flat.reshape(0, 0)
+        else:
+            self.ids = _map(folder / f"{split}.{side}.ids", ID_DTYPE)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -265,25 +420,33 @@ class Ids:
 
     @property
     def lengths(self) -> np.ndarray:
-        """Return the number of tokens of each row, without an end mark."""
+        """Return the number of items of each row, without an end mark."""
         return np.diff(self.offsets)
 
 
 def open_ids(folder: Path, split: str, side: str) -> Ids:
-    """Map the ids that `write_ids` wrote."""
+    """Map the items that `write_ids` wrote."""
     return Ids(folder, split, side)
 
 
 def write_ids(folder: Path, split: str, side: str, tokenizer: Tokenizer, texts: Iterable[str]) -> None:
-    """Write the ids of texts, a chunk at a time, so memory does not grow with the corpus."""
+    """Write the ids of texts, or their vectors, a chunk at a time, so memory does not grow with the corpus.
+
+    Raises:
+        DataError: as in `VectorReader.encode`.
+    """
     texts, written = iter(texts), 0
-    with (folder / f"{split}.{side}.ids").open("wb") as ids, (folder / f"{split}.{side}.offsets").open("wb") as offsets:
+    name = f"{split}.{side}"
+    with (
+        (folder / f"{name}.{tokenizer.suffix}").open("wb") as items,
+        (folder / f"{name}.offsets").open("wb") as offsets,
+    ):
         offsets.write(np.zeros(1, OFFSET_DTYPE).tobytes())
         while chunk := list(islice(texts, CHUNK)):
             rows = tokenizer.encode(chunk)
             ends = written + np.cumsum([len(row) for row in rows], dtype=OFFSET_DTYPE)
             offsets.write(ends.tobytes())
-            ids.write(np.fromiter((index for row in rows for index in row), ID_DTYPE).tobytes())
+            items.write(np.concatenate([np.asarray(row, tokenizer.dtype) for row in rows]).tobytes())
             written = int(ends[-1])
 
 

@@ -23,7 +23,7 @@ from pydantic import BaseModel
 
 from unroll import origin
 from unroll.errors import ResourceError
-from unroll.params import Learning
+from unroll.params import FIXED, Decoder, Pieces, Recipe, SequenceEncoder
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -141,9 +141,9 @@ def log_params(client: MlflowClient, run: Run, values: Mapping[str, str]) -> Non
         client.log_batch(run.info.run_id, params=missing[first : first + MOST_PARAMS])
 
 
-def recipe_params(recipe: Learning) -> dict[str, str]:
+def recipe_params(recipe: Recipe) -> dict[str, str]:
     """Return every parameter that shapes a model, as MLflow keeps them: texts under dotted names."""
-    return dict(pair for name in Learning.model_fields for pair in flatten(name, getattr(recipe, name)))
+    return dict(pair for name in Recipe.model_fields for pair in flatten(name, getattr(recipe, name)))
 
 
 def flatten(name: str, value: Any) -> Iterator[tuple[str, str]]:
@@ -163,7 +163,7 @@ def flatten(name: str, value: Any) -> Iterator[tuple[str, str]]:
 class LiveRun:
     """The run of a model that is learning. If the store fails it says so once, and training goes on without it."""
 
-    def __init__(self, pipeline: str, recipe: Learning, fingerprint: str) -> None:
+    def __init__(self, pipeline: str, recipe: Recipe, fingerprint: str) -> None:
         self.recipe, self.lost = recipe, False
         self._client: MlflowClient | None = None
         self._experiment = self._run = self._model = ""
@@ -219,7 +219,7 @@ class LiveRun:
 
 
 @contextmanager
-def live(pipeline: str, recipe: Learning, fingerprint: str) -> Iterator[LiveRun]:
+def live(pipeline: str, recipe: Recipe, fingerprint: str) -> Iterator[LiveRun]:
     """Open the run of a model that is about to learn, or go on with the one that was cut off.
 
     Args:
@@ -234,7 +234,7 @@ def live(pipeline: str, recipe: Learning, fingerprint: str) -> Iterator[LiveRun]
     run.close("FINISHED")
 
 
-def _open(client: MlflowClient, experiment: str, recipe: Learning, fingerprint: str) -> str:
+def _open(client: MlflowClient, experiment: str, recipe: Recipe, fingerprint: str) -> str:
     cut_off = [run for run in find(client, experiment, "fingerprint", fingerprint) if run.info.status != "FINISHED"]
     if cut_off:
         client.update_run(cut_off[0].info.run_id, status="RUNNING")
@@ -244,13 +244,24 @@ def _open(client: MlflowClient, experiment: str, recipe: Learning, fingerprint: 
     return run.info.run_id
 
 
-def title(recipe: Learning) -> str:
+def title(recipe: Recipe) -> str:
     """Return a short name for a model, of the parameters that tell models apart at a glance."""
-    model, tokens = recipe.model, recipe.tokenize
-    return f"{model.cell} {model.hidden} · {model.attention} · {tokens.kind} {tokens.vocab_size}"
+    encoder, tokenize = recipe.model.encoder, recipe.tokenize
+    name = encoder.cell if isinstance(encoder, SequenceEncoder) else encoder.activation
+    read = f"{name} {encoder.hidden}" if encoder.layers else "linear"
+    pieces = [side for side in (tokenize.source, tokenize.target) if isinstance(side, Pieces)]
+    tokens = f"{pieces[0].kind} {pieces[0].vocab_size}" if pieces else tokenize.source.kind
+    return f"{read} · {_head(recipe)} · {tokens}"
 
 
-def run_name(recipe: Learning, model_sha256: str = "") -> str:
+def _head(recipe: Recipe) -> str:
+    head = recipe.model.head
+    if not isinstance(head, Decoder):
+        return "language model" if recipe.autoregressive else head.kind
+    return f"decoder {head.cell} {head.hidden}" if head.attention in FIXED else head.attention
+
+
+def run_name(recipe: Recipe, model_sha256: str = "") -> str:
     """Return a run's name: DVC's experiment, what the model is, and the first digits of its hash."""
     parts = [os.environ.get("DVC_EXP_NAME"), title(recipe), model_sha256[:8]]
     return " · ".join(part for part in parts if part)

@@ -14,12 +14,15 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from unroll.batches import Batch, Batches
+from unroll.batches import Batch, Epochs
+from unroll.cells import State
 from unroll.errors import DivergenceError
-from unroll.model import Candidates
+from unroll.model import Candidates, Outcome
 from unroll.params import Train
 
 Weights = dict[str, Tensor]
+ANEW = 0.05
+"""How likely a stream of running text begins anew, from a state of zeros, at a batch."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,19 @@ def cross_entropy(logits_NV: Tensor, labels_N: Tensor, smoothing: float) -> Tens
     return nn.functional.cross_entropy(logits_NV.float(), labels_N, label_smoothing=smoothing)
 
 
+def reinforce(outcome: Outcome) -> Tensor:
+    """Return the loss by which hard attention learns where to look: REINFORCE (Williams 1992), as in Xu (2015).
+
+    A choice is rewarded with log p of the label that was said from there, less what its learned baseline expected; the
+    baseline learns by least squares. The choice's own gradient is that of log p of the choice times the advantage.
+    """
+    assert outcome.policy is not None
+    log_probs_N, baselines_N = outcome.policy
+    rewards_N = -nn.functional.cross_entropy(outcome.logits_NV.float(), outcome.labels_N, reduction="none").detach()
+    advantages_N = rewards_N - baselines_N.detach()
+    return ((rewards_N - baselines_N) ** 2 - advantages_N * log_probs_N).mean()
+
+
 def sample_candidates(batch: Batch, vocabulary: int, negatives: int, generator: torch.Generator) -> Candidates:
     """Return the batch's own targets (Jean 2015) and up to `negatives` other tokens, drawn evenly."""
     own_V = torch.zeros(vocabulary, dtype=torch.bool)
@@ -75,7 +91,7 @@ def sample_candidates(batch: Batch, vocabulary: int, negatives: int, generator: 
 
 
 class Learner:
-    """One update after another: the optimiser, its rate, clipping, and the softmax's candidates."""
+    """One update after another: the optimiser, its rate, clipping, the softmax's candidates, where a text stands."""
 
     def __init__(self, model: nn.Module, vocabulary: int, params: Train, fabric: Fabric) -> None:
         self.params, self.fabric, self.vocabulary = params, fabric, vocabulary
@@ -84,11 +100,25 @@ class Learner:
         self.generator = torch.Generator().manual_seed(params.seed)
         self.updates = 0
         self.rate = self.norm = 0.0
+        self.final: tuple[State, ...] = ()
 
     def candidates(self, batch: Batch) -> Candidates | None:
         """Return the candidates of the next update, or None for the exact softmax."""
         negatives = self.params.sampled_softmax
         return sample_candidates(batch, self.vocabulary, negatives, self.generator) if negatives else None
+
+    @property
+    def own(self) -> float:
+        """Return the share of own tokens that a decoder hears in the next update: scheduled sampling (Bengio 2015)."""
+        return self.params.scheduled_sampling * self.updates / self.params.updates
+
+    def start(self, batch: Batch) -> tuple[State, ...] | None:
+        """Return the states from which a batch reads on; now and then a stream begins anew, or none would know how."""
+        if not batch.continues:
+            return None
+        goes_on_B1 = torch.rand(len(batch.source_BS), 1, generator=self.generator) >= ANEW
+        keep_B1 = goes_on_B1.to(batch.source_BS.device)
+        return tuple(tuple(part * keep_B1 for part in state) for state in self.final)
 
     def update(self, loss: Tensor) -> None:
         """Take one step down the gradient of a loss.
@@ -124,14 +154,20 @@ def run_epoch(
     """Read batches, learning from them if there is a learner; return (mean nats per target token, tokens read)."""
     model.train(learner is not None)
     nats, targets, tokens = 0.0, 0, 0
+    final: tuple[State, ...] = ()
     with torch.set_grad_enabled(learner is not None):
         for batch in batches:
             batch = batch.to(device)
-            logits_NV, labels_N = model(batch, learner.candidates(batch) if learner else None)
-            loss = cross_entropy(logits_NV, labels_N, smoothing)
             if learner:
-                learner.update(loss)
-            nats, targets, tokens = nats + loss.item() * len(labels_N), targets + len(labels_N), tokens + batch.tokens
+                outcome = model(batch, learner.candidates(batch), learner.own, learner.start(batch))
+            else:
+                outcome = model(batch, start=final if batch.continues else None)
+            final = tuple(tuple(part.detach() for part in state) for state in outcome.final)
+            loss, count = cross_entropy(outcome.logits_NV, outcome.labels_N, smoothing), len(outcome.labels_N)
+            if learner:
+                learner.update(loss + reinforce(outcome) if outcome.policy else loss)
+                learner.final = final
+            nats, targets, tokens = nats + loss.item() * count, targets + count, tokens + batch.tokens
     return nats / max(targets, 1), tokens
 
 
@@ -158,9 +194,9 @@ class BestWeights:
 def fit(
     model: nn.Module,
     vocabulary: int,
-    train: Batches,
-    valid: Batches,
-    score: Callable[[], float],
+    train: Epochs,
+    valid: Epochs,
+    score: Callable[[float], float],
     params: Train,
     fabric: Fabric,
 ) -> Iterator[Progress]:
@@ -170,7 +206,7 @@ def fit(
     weights with the best scores.
 
     Args:
-        score: returns the validation score of the model as it is.
+        score: returns the validation score of the model as it is, given its validation loss; larger is better.
     """
     learner = Learner(model, vocabulary, params, fabric)
     stream = (batch for epoch in count() for batch in train.epoch(epoch))
@@ -183,7 +219,7 @@ def fit(
         progress = Progress(learner.updates, tokens, time.perf_counter() - start, loss, learner.rate, learner.norm)
         if learner.updates % params.validate_every == 0 or learner.updates == params.updates:
             valid_loss, _ = run_epoch(model, valid.epoch(0), fabric.device)
-            valid_score = score()
+            valid_score = score(valid_loss)
             best.add(valid_score, learner.updates, model)
             since_best = 0 if valid_score > best_score else since_best + 1
             best_score = max(best_score, valid_score)

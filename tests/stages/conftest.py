@@ -17,10 +17,11 @@ SMALL = {
     "prepare.corpus": {
         "format": "tsv", "file": "spa.tsv", "source_column": 0, "target_column": 1, "attribution_column": None,
     },
-    "prepare.split": {"kind": "grouped", "valid": 0.1, "test": 0.2, "largest_component": 50},
-    "tokenize.vocab_size": 400, "embed.dimensions": 16, "embed.epochs": 20, "embed.neighbours_of": ["milk", "Tom"],
-    "model.hidden": 32, "model.dropout": 0.0, "train.updates": 600, "train.batch_tokens": 256, "train.warmup": 10,
-    "train.learning_rate": 0.01, "train.label_smoothing": 0.0, "train.sampled_softmax": 0, "train.validate_every": 300,
+    "prepare.split": {"kind": "grouped", "by": "both", "valid": 0.1, "test": 0.2, "largest_component": 50},
+    "tokenize.source.vocab_size": 400, "embed.dimensions": 16, "embed.epochs": 20,
+    "embed.neighbours_of": ["milk", "Tom"], "model.encoder.hidden": 32, "model.head.hidden": 32, "model.dropout": 0.0,
+    "train.updates": 600, "train.batch_tokens": 256, "train.warmup": 10, "train.learning_rate": 0.01,
+    "train.label_smoothing": 0.0, "train.sampled_softmax": 0, "train.validate_every": 300,
     "train.validation_rows": 10, "train.threads": 1, "evaluate.threads": 1, "evaluate.pictures": 2,
     "register.resamples": 50,
 }  # fmt: skip

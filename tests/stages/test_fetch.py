@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import gzip
 import http.server
 import shutil
 import stat
+import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -216,6 +218,64 @@ def test_a_dead_server_and_a_missing_file_are_one_line(
     for url in ("http://127.0.0.1:9/rows.tsv", "file:///no/such/file"):
         with pytest.raises(DataError, match=r"cannot be downloaded.*dvc pull"):
             fetch.run(make_params(**of_url(url, digest)), folders)
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """A package that can be imported, and the parameters that name its file."""
+    (tmp_path / "shelved" / "data").mkdir(parents=True)
+    (tmp_path / "shelved" / "__init__.py").write_text("")
+    (tmp_path / "shelved" / "data" / "rows.csv.gz").write_bytes(CONTENT)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    digest = artifacts.sha256(tmp_path / "shelved" / "data" / "rows.csv.gz")
+    yield {"kind": "package", "package": "shelved", "path": "data/rows.csv.gz", "sha256": digest, "member": "rows.gz"}
+    sys.modules.pop("shelved", None)
+
+
+def test_a_file_of_an_installed_package_is_copied(
+    make_params: Callable[..., Pipeline], folders: Folders, package: dict[str, Any]
+) -> None:
+    fetch.run(make_params(fetch=package), folders)
+    assert artifacts.verify(folders.raw, "raw")["files"] == {"rows.gz": package["sha256"]}
+    assert (folders.raw / "rows.gz").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "message"),
+    [
+        (
+            {"sha256": "0" * 64},
+            IntegrityError,
+            rf"shelved/data/rows\.csv\.gz: has SHA-256 \w+ where fetch.sha256 is {'0' * 64}",
+        ),
+        ({"package": "no_such_package"}, DataError, r"no package 'no_such_package'.*install it"),
+        ({"path": "data/row.csv.gz"}, DataError, r"'shelved' has no file 'data/row\.csv\.gz'"),
+        ({"path": "data"}, DataError, r"'shelved' has no file 'data'"),
+    ],
+)
+def test_another_or_no_file_of_a_package_is_one_line(
+    make_params: Callable[..., Pipeline],
+    folders: Folders,
+    package: dict[str, Any],
+    changes: dict[str, str],
+    kind: type[Exception],
+    message: str,
+) -> None:
+    with pytest.raises(kind, match=message) as caught:
+        fetch.run(make_params(fetch=package | changes), folders)
+    assert "\n" not in str(caught.value)
+    assert not folders.raw.exists()
+
+
+def test_the_digits_come_with_scikit_learn(make_params: Callable[..., Pipeline], folders: Folders) -> None:
+    digits = {
+        "kind": "package", "package": "sklearn", "path": "datasets/data/digits.csv.gz", "member": "digits.csv.gz",
+        "sha256": "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22",
+    }  # fmt: skip
+    fetch.run(make_params(fetch=digits), folders)
+    rows = gzip.decompress((folders.raw / "digits.csv.gz").read_bytes()).splitlines()
+    assert len(rows) == 1797
+    assert {row.count(b",") for row in rows} == {64}
 
 
 def test_two_fetches_write_the_same_bytes(make_params: Callable[..., Pipeline], folders: Folders, wheel: Path) -> None:

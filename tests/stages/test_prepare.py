@@ -12,10 +12,10 @@ import pytest
 from stages import Folders, prepare
 from unroll import artifacts, corpus
 from unroll.errors import DataError, IntegrityError
-from unroll.params import Pipeline
+from unroll.params import Pipeline, Prepare, dump, parse
 
 TSV = {"format": "tsv", "file": "spa.tsv", "source_column": 0, "target_column": 1, "attribution_column": None}
-SPLIT = {"kind": "grouped", "valid": 0.2, "test": 0.2, "largest_component": 50}
+SPLIT = {"kind": "grouped", "by": "both", "valid": 0.2, "test": 0.2, "largest_component": 50}
 WORDS = ["red", "green", "blue", "black", "white", "brown", "grey", "pink", "gold", "lime"]
 GOOD = [f"{a} {b} {c}\t{c} {b} {a} y\tby {a}" for a in WORDS for b in WORDS[:5] for c in WORDS[:4] if a != c]
 
@@ -33,7 +33,12 @@ def prepared(make_params: Callable[..., Pipeline], folders: Folders) -> Callable
         with artifacts.writing(folders.raw, "raw", {}) as folder:
             for name, content in files.items():
                 (folder / name).write_bytes(content)
-        params = make_params(**{"prepare.corpus": TSV, "prepare.split": SPLIT, **changes})
+        section = dump(make_params().prepare) | {"corpus": TSV, "split": SPLIT}
+        for name, value in changes.items():
+            *parts, last = name.split(".")[1:]
+            (section[parts[0]] if parts else section)[last] = value
+        # The section alone: what the other stages would have to say about the format is not asked here.
+        params = make_params().model_copy(update={"prepare": parse(Prepare, section, "prepare")})
         prepare.run(params, folders)
         report: dict[str, Any] = json.loads((folders.reports / "prepare.json").read_text())
         return report
@@ -115,7 +120,7 @@ def test_official_splits_stay_and_their_leakage_is_reported(
     prepared: Callable[..., dict[str, Any]], folders: Folders
 ) -> None:
     test = [*GOOD[:1], "123\t456", "123\t456", "alone\t", "new one\tnovel una"]
-    split = {"kind": "official", "valid": TSV | {"file": "valid"}, "test": TSV | {"file": "test"}}
+    split = {"kind": "official", "by": "both", "valid": TSV | {"file": "valid"}, "test": TSV | {"file": "test"}}
     files = {"spa.tsv": joined(GOOD), "valid": joined(["new\tnovel"]), "test": joined(test)}
     report = prepared(files, **{"prepare.split": split})
     assert [row[:2] for row in rows(folders, "test")] == [row.split("\t")[:2] for row in test if row != "alone\t"]
@@ -126,7 +131,7 @@ def test_official_splits_stay_and_their_leakage_is_reported(
 
 
 def test_an_official_split_without_rows_is_named(prepared: Callable[..., dict[str, Any]]) -> None:
-    split = {"kind": "official", "valid": TSV | {"file": "valid"}, "test": TSV | {"file": "test"}}
+    split = {"kind": "official", "by": "both", "valid": TSV | {"file": "valid"}, "test": TSV | {"file": "test"}}
     with pytest.raises(DataError, match=r"prepare\.split\.test: no row"):
         prepared({"spa.tsv": joined(GOOD), "valid": joined(GOOD), "test": b"a\t\n"}, **{"prepare.split": split})
 
@@ -160,7 +165,7 @@ def test_one_group_that_holds_everything_is_explained(prepared: Callable[..., di
     with pytest.raises(
         DataError, match=r"60 rows in 1 groups.*the largest of 60 rows.*raise max_rows, largest_component"
     ):
-        prepared({"spa.tsv": joined(lines)}, **{"prepare.max_length_ratio": 9.0})
+        prepared({"spa.tsv": joined(lines)}, **{"prepare.filters.max_length_ratio": 9.0})
 
 
 def test_unequal_aligned_files_say_both_counts(prepared: Callable[..., dict[str, Any]]) -> None:
@@ -190,8 +195,102 @@ def test_altered_raw_files_are_refused(
 
 
 def test_a_leak_of_our_own_is_an_error() -> None:
-    leaking = corpus.hash_keys([corpus.Row("a", "b", "")])
-    other = corpus.hash_keys([corpus.Row("c", "d", "")])
+    leaking = corpus.hash_keys([corpus.Row("a", "b", "")], "both")
+    other = corpus.hash_keys([corpus.Row("c", "d", "")], "both")
     prepare.refuse_leakage({"train": leaking, "valid": other, "test": other})
     with pytest.raises(DataError, match="100 % of the rows of test"):
         prepare.refuse_leakage({"train": leaking, "valid": other, "test": leaking})
+
+
+def plain(corpus: dict[str, Any], split: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {"prepare.corpus": corpus, "prepare.split": split, "prepare.filters": None, **changes}
+
+
+NAMES = [f"{a}{b}{c}" for a in "ABCDE" for b in "aeiou" for c in "lmnr"]
+LINES = {"format": "lines", "files": ["names"], "pairs": False}
+
+
+def test_names_become_pairs_of_characters_after_they_were_split(
+    prepared: Callable[..., dict[str, Any]], folders: Folders
+) -> None:
+    changes = plain(LINES | {"pairs": True}, SPLIT | {"by": "source"})
+    report = prepared({"names": joined([*NAMES, "", NAMES[0]])}, **changes)
+    spelt = {}
+    for split in corpus.SPLITS:
+        text = "".join(row[1] or "\n" for row in rows(folders, split))
+        assert text == "".join(row[0] or "\n" for row in rows(folders, split))[1:] + "\n"
+        spelt[split] = text.split()
+        assert report[f"{split}_rows"] == len(text)
+    assert sorted(name for names in spelt.values() for name in names) == sorted(NAMES)
+    assert (report["rows_kept"], report["dropped.empty"], report["dropped.duplicates"]) == (len(NAMES), 1, 1)
+    assert report["test_leakage_percent"] == 0
+    assert rows(folders, "train")[0] == ["", spelt["train"][0][0], ""]
+
+
+def test_a_running_text_is_kept_line_by_line(prepared: Callable[..., dict[str, Any]], folders: Folders) -> None:
+    text = ["", "= Title =", "", "a line .", "a line .", "x", ""]
+    parts = {name: LINES | {"files": [name]} for name in corpus.SPLITS}
+    split = {"kind": "official", "by": "source", "valid": parts["valid"], "test": parts["test"]}
+    files = {"train": joined(text), "valid": joined(text[::-1]), "test": joined(["", "new", "A line"])}
+    report = prepared(files, **plain(parts["train"], split))
+    for name, expected in (("train", text), ("valid", text[::-1]), ("test", ["", "new", "A line"])):
+        assert [row.source for row in corpus.prepared(folders.prepared / f"{name}.tsv")] == expected
+    assert (report["test_leakage_percent"], report["rows_kept"], report["dropped.duplicates"]) == (50, 7, 0)
+    shorter = prepared(files, **plain(parts["train"], split, **{"prepare.max_rows": 4}))
+    assert [row.source for row in corpus.prepared(folders.prepared / "train.tsv")] == text[:4]
+    assert (shorter["dropped.max_rows"], shorter["valid_rows"]) == (3, 7)
+
+
+def test_validation_rows_are_drawn_and_the_official_test_stays(
+    prepared: Callable[..., dict[str, Any]], folders: Folders
+) -> None:
+    cells = {"format": "csv", "file": "q.csv", "rows": [1, 401], "source_column": 1, "target_column": 0}
+    names = {"target_names": {"0": "what", "1": "who"}}
+    split = {"kind": "official", "by": "source", "valid": 0.2, "test": cells | names | {"rows": [401, 405]}}
+    train = [f'{i % 2},"question, {i // 2}{"?" * (i % 2)}"' for i in range(400)]
+    test = ["0,new one", "1,new one", "1,Question: 7", "0,other"]
+    report = prepared({"q.csv": joined(["label,text", *train, *test])}, **plain(cells | names, split))
+    assert (report["train_rows"] + report["valid_rows"], report["test_rows"]) == (400, 4)
+    assert 40 <= report["valid_rows"] <= 120
+    assert report["valid_leakage_percent"] == 0
+    taken = {corpus.key(row[0]) for row in rows(folders, "train")}
+    assert report["test_leakage_percent"] == 25 * ("question 7" in taken)
+    assert [row[:2] for row in rows(folders, "test")] == [
+        ["new one", "what"], ["new one", "who"], ["Question: 7", "who"], ["other", "what"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("label", ["source", "target"])
+def test_labelled_names_are_split_by_their_names(
+    prepared: Callable[..., dict[str, Any]], folders: Folders, label: str
+) -> None:
+    labelled = {"format": "labelled", "files": {"One": "one", "Two": "two"}, "label": label}
+    by = "target" if label == "source" else "source"
+    files = {"one": joined(NAMES), "two": joined(NAMES[::2])}
+    report = prepared(files, **plain(labelled, SPLIT | {"by": by}))
+    assert report["rows_kept"] == 150
+    side = 1 if label == "source" else 0
+    taken = [{row[side] for row in rows(folders, split)} for split in corpus.SPLITS]
+    assert sum(map(len, taken)) == len(set().union(*taken)) == len(NAMES)
+    assert {row[1 - side] for row in rows(folders, "train")} == {"One", "Two"}
+
+
+def test_a_table_is_written_as_vectors(prepared: Callable[..., dict[str, Any]], folders: Folders) -> None:
+    table = {
+        "format": "table", "file": "t.csv", "rows": None, "columns": [0, 4], "frame": 2, "divisor": 16.0,
+        "target_column": 4, "target_names": None, "join": None,
+    }  # fmt: skip
+    lines = [f"{i % 17},{i // 17},16,0,{i % 3}" for i in range(200)]
+    report = prepared({"t.csv": joined(lines)}, **plain(table, SPLIT | {"by": "source"}))
+    assert report["rows_kept"] == 200
+    written = [row for split in corpus.SPLITS for row in rows(folders, split)]
+    assert ["0.3125 0.0625; 1 0", str(22 % 3), ""] in written
+    joint = prepared({"t.csv": joined(lines)}, **plain(table | {"join": 3}, SPLIT | {"by": "source"}))
+    assert joint["rows_read"] == 66
+    assert {len(row[1].split()) for row in rows(folders, "train")} == {6}
+
+
+def test_a_share_of_too_few_rows_is_explained(prepared: Callable[..., dict[str, Any]]) -> None:
+    split = {"kind": "official", "by": "both", "valid": 0.01, "test": TSV}
+    with pytest.raises(DataError, match=r"prepare\.split: no row for valid: .*bring more rows"):
+        prepared({"spa.tsv": joined(GOOD[:9])}, **{"prepare.split": split})

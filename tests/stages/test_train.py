@@ -9,7 +9,7 @@ import torch
 
 from stages import Folders, train
 from unroll import artifacts, checkpoints, tracking
-from unroll.errors import DivergenceError, ResourceError
+from unroll.errors import DivergenceError, ParamsError, ResourceError
 from unroll.params import Pipeline
 
 
@@ -45,10 +45,10 @@ def test_curves_and_report_say_how_it_went(small: Pipeline, ran: Folders) -> Non
         rows = list(csv.DictReader(file))
     losses = [float(row["train_loss"]) for row in rows]
     assert losses[-1] < losses[0] / 2
-    scored = {int(row["update"]): float(row["valid_bleu"]) for row in rows if row["valid_bleu"]}
+    scored = {int(row["update"]): float(row["valid_score"]) for row in rows if row["valid_score"]}
     assert list(scored) == [300, 600]
     report = json.loads((ran.reports / "train.json").read_text())
-    assert report["best_valid_bleu"] == max(scored.values()) > 20
+    assert report["best_valid_score"] == max(scored.values()) > 20
     assert report["updates"] == small.train.updates
     weights = checkpoints.load(ran.model).model
     assert report["parameters"] == sum(p.numel() for p in set(weights.parameters()))
@@ -93,6 +93,14 @@ def test_divergence_is_told_and_leaves_no_model(small: Pipeline, ran: Folders, m
     with pytest.raises(DivergenceError, match=r"at update 1; lower train\.learning_rate"):
         again(small, ran, "diverged")
     assert not Folders(ran.root, "diverged").model.exists()
+
+
+@pytest.mark.parametrize(("part", "kind", "wanted"), [("head", "tagger", "decoder"), ("encoder", "vector", "sequence")])
+def test_parts_that_are_not_of_the_shape_are_refused(small: Pipeline, part: str, kind: str, wanted: str) -> None:
+    other = getattr(small.model, part).model_copy(update={"kind": kind})
+    changed = small.model_copy(update={"model": small.model.model_copy(update={part: other})})
+    with pytest.raises(ParamsError, match=rf"model\.{part}\.kind: '{kind}' is not of the shape n_to_m; set '{wanted}'"):
+        train.declared(changed)
 
 
 def test_validation_looks_at_the_whole_of_its_split() -> None:

@@ -20,6 +20,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.checkpoint(tmp_path_factory.mktemp("cli"))
 
 
+@pytest.fixture(scope="module")
+def language(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rows = [("the milk is cold", ""), ("the tea is hot", "")] * 5
+    return tiny.checkpoint(tmp_path_factory.mktemp("language"), tiny.pipeline("language", hidden=16), rows)
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rows = [("Who drinks milk ?", "human"), ("Where is it ?", "location")] * 5
+    return tiny.checkpoint(tmp_path_factory.mktemp("classify"), tiny.pipeline("classify"), rows)
+
+
+@pytest.fixture(scope="module")
+def tagger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rows = [("0 0 0 0 0 0 0 1;1 0 0 0 0 0 0 0", "3 7"), ("0 0 0 0 0 0 0 1", "3")] * 5
+    return tiny.checkpoint(tmp_path_factory.mktemp("frames"), tiny.pipeline("frames"), rows)
+
+
 @pytest.fixture
 def unroll(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """A function that runs a command line on some stdin; it returns the exit code, stdout and stderr."""
@@ -38,11 +56,12 @@ def unroll(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 def test_arguments_and_stdin_get_the_predictors_answers(
     unroll: Callable[..., tuple[int, str, str]], folder: Path
 ) -> None:
-    texts = ["I drink milk", "", "tea"]
-    expected = [best.text for best, *_ in Predictor.load(folder).predict(texts, beam=5, n_best=1)]
+    texts, predictor = ["I drink milk", "", "tea"], Predictor.load(folder)
+    expected = [best.text for best, *_ in predictor.predict(texts)]
     assert unroll("translate", "--model", folder, *texts) == (0, "".join(f"{line}\n" for line in expected), "")
     assert unroll("translate", "--model", folder, stdin="\n".join(texts).encode())[1].split("\n") == [*expected, ""]
-    greedy = [best.text for best, *_ in Predictor.load(folder).predict(texts, beam=1, n_best=1)]
+    search = predictor.search.model_copy(update={"beam": 1})
+    greedy = [best.text for best, *_ in predictor.predict(texts, search=search)]
     assert unroll("translate", "--model", folder, "--beam", 1, *texts)[1].split("\n") == [*greedy, ""]
 
 
@@ -74,6 +93,91 @@ def test_a_line_too_long_is_answered_and_told(
     assert err == "unroll: line 2: too long; only its beginning was read\n"
 
 
+def test_a_language_model_goes_on_from_prompts(unroll: Callable[..., tuple[int, str, str]], language: Path) -> None:
+    command = ("generate", "--model", language, "--max-tokens", 4)
+    code, out, err = unroll(*command, "--count", 3, "the milk", "the tea")
+    lines = out.splitlines()
+    assert (code, len(lines), err) == (0, 6, "")
+    assert all(line.startswith(prompt) for line, prompt in zip(lines, ["the milk"] * 3 + ["the tea"] * 3, strict=True))
+    assert all(len(line.split()) <= 2 + 4 for line in lines)
+    assert unroll(*command, "--n-best", 3, stdin=b"the milk\nthe tea\n")[1] == out
+    assert unroll(*command, "--count", 3, "--seed", 9, "the milk", "the tea")[1] != out
+
+
+def test_without_a_prompt_a_text_is_drawn_from_its_beginning(
+    unroll: Callable[..., tuple[int, str, str]], language: Path
+) -> None:
+    code, out, err = unroll("generate", "--model", language, "--count", 2)
+    assert (code, out.count("\n"), err) == (0, 2, "")
+    assert unroll("generate", "--model", language, "--count", 2, "")[1] == out
+
+
+def test_what_is_drawn_is_as_it_was_asked_for(unroll: Callable[..., tuple[int, str, str]], language: Path) -> None:
+    asked = {"temperature": 0.5, "top_k": 3, "top_p": 0.5, "max_tokens": 9, "seed": 4}
+    options = [word for name, value in asked.items() for word in (f"--{name.replace('_', '-')}", value)]
+    code, out, _ = unroll("generate", "--model", language, "--scores", *options, "the")
+    predictor = Predictor.load(language)
+    ((best,),) = predictor.predict(["the"], 1, predictor.search.model_copy(update=asked))
+    assert (code, out) == (0, f"{best.score:.4f}\t{best.text}\n")
+
+
+def test_a_decoder_can_be_sampled(unroll: Callable[..., tuple[int, str, str]], folder: Path) -> None:
+    code, out, _ = unroll("generate", "--model", folder, "--count", 2, "--max-tokens", 5, "I drink milk")
+    assert (code, out.count("\n")) == (0, 2)
+
+
+def test_classes_come_with_their_probabilities(unroll: Callable[..., tuple[int, str, str]], classifier: Path) -> None:
+    code, out, _ = unroll("classify", "--model", classifier, "--n-best", 3, "--scores", "Who ?")
+    rows = [line.split("\t") for line in out.splitlines()]
+    assert code == 0
+    assert sorted(label for _, label in rows) == ["human", "location"]
+    shares = [float(share) for share, _ in rows]
+    assert shares == sorted(shares, reverse=True)
+    assert 0 < sum(shares) <= 1.0001
+    assert unroll("classify", "--model", classifier, "Who ?")[1] == f"{rows[0][1]}\n"
+
+
+def test_labels_stand_in_a_line_or_beside_their_tokens(
+    unroll: Callable[..., tuple[int, str, str]], tagger: Path
+) -> None:
+    text = "0 0 0 0 0 0 0 1;1 0 0 0 0 0 0 0"
+    code, out, _ = unroll("tag", "--model", tagger, text)
+    labels = out.split()
+    assert (code, len(labels), out) == (0, 2, f"{' '.join(labels)}\n")
+    score, line = unroll("tag", "--model", tagger, "--scores", text)[1].split("\t")
+    assert (float(score) < 0, line) == (True, out)
+    told = unroll("tag", "--model", tagger, "--columns", stdin=f"{text}\n{text}\n".encode())[1]
+    assert (
+        told == "".join(f"{place}\t{label}\n" for place, label in enumerate(labels, 1)) + "\n" + told[len(told) // 2 :]
+    )
+    assert told.count("\n") == 6
+    assert unroll("tag", "--model", tagger, "--columns", "--scores", text)[0] == 2
+
+
+WRONG = [
+    ("translate", "language", "a language model cannot translate; ask it with unroll generate"),
+    ("translate", "classifier", "a classifier cannot translate; ask it with unroll classify"),
+    ("generate", "tagger", "a tagger cannot generate; ask it with unroll tag"),
+    ("classify", "folder", "a decoder cannot classify; ask it with unroll translate"),
+    ("tag", "language", "a language model cannot tag; ask it with unroll generate"),
+]
+
+
+@pytest.mark.parametrize(("command", "model", "message"), WRONG)
+def test_a_command_for_another_kind_of_model_names_the_right_one(
+    unroll: Callable[..., tuple[int, str, str]], command: str, model: str, message: str, request: pytest.FixtureRequest
+) -> None:
+    code, out, err = unroll(command, "--model", request.getfixturevalue(model), "tea")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+
+
+def test_a_text_that_is_no_vector_is_one_line(unroll: Callable[..., tuple[int, str, str]], tagger: Path) -> None:
+    code, out, err = unroll("tag", "--model", tagger, "1 2")
+    assert (code, out, err.count("\n")) == (3, "", 1)
+    assert "has 2 numbers where 8 are needed" in err
+
+
 def test_what_cannot_be_answered_is_one_line_and_a_code(
     unroll: Callable[..., tuple[int, str, str]], folder: Path, tmp_path: Path
 ) -> None:
@@ -98,6 +202,15 @@ def test_options_that_make_no_sense_are_refused(
     assert str(option[0]) in err
 
 
+@pytest.mark.parametrize(("option", "name"), [(("--temperature", 0), "temperature"), (("--top-p", 1.5), "top_p")])
+def test_draws_that_make_no_sense_are_refused(
+    unroll: Callable[..., tuple[int, str, str]], language: Path, option: tuple[object, ...], name: str
+) -> None:
+    code, out, err = unroll("generate", "--model", language, *option, "tea")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"unroll: generate: {name}: should be ")
+
+
 def test_a_flipped_bit_is_refused_by_every_command(unroll: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
     folder = tiny.checkpoint(tmp_path)
     weights = bytearray((folder / "model.safetensors").read_bytes())
@@ -119,4 +232,4 @@ def test_lineage_prints_the_ancestry(unroll: Callable[..., tuple[int, str, str]]
 def test_help_names_every_command(unroll: Callable[..., tuple[int, str, str]]) -> None:
     code, out, _ = unroll("--help")
     assert code == 0
-    assert all(command in out for command in ("translate", "lineage", "ui"))
+    assert all(command in out for command in ("translate", "generate", "classify", "tag", "lineage", "ui"))

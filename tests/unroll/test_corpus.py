@@ -5,7 +5,7 @@ import sys
 import time
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,11 +17,31 @@ from hypothesis import strategies as st
 from unroll import corpus
 from unroll.corpus import Row
 from unroll.errors import DataError
-from unroll.params import Aligned, GroupedSplit, Pipeline, Prepare, Tsv
+from unroll.params import (
+    Aligned,
+    By,
+    Corpus,
+    Csv,
+    GroupedSplit,
+    Labelled,
+    Lines,
+    OfficialSplit,
+    Pipeline,
+    Prepare,
+    Table,
+    Tsv,
+)
 
 TSV = Tsv(format="tsv", file="rows.tsv", source_column=0, target_column=1, attribution_column=None)
 ALIGNED = Aligned(format="aligned", source_file="rows.en", target_file="rows.es")
-SPLIT = GroupedSplit(kind="grouped", valid=0.2, test=0.3, largest_component=8)
+LINES = Lines(format="lines", files=("a", "b"), pairs=False)
+CSV = Csv(format="csv", file="rows.csv", rows=None, source_column=1, target_column=0, target_names=None)
+TABLE = Table(
+    format="table", file="rows.csv", rows=None, columns=(0, 4), frame=2, divisor=2.0, target_column=4,
+    target_names=None, join=None,
+)  # fmt: skip
+SPLIT = GroupedSplit(kind="grouped", by="both", valid=0.2, test=0.3, largest_component=8)
+OFFICIAL = OfficialSplit(kind="official", by="both", valid=TSV, test=TSV)
 
 
 @pytest.fixture(scope="session")
@@ -31,11 +51,18 @@ def prepare(make_params: Callable[..., Pipeline]) -> Prepare:
 
 @pytest.fixture
 def read(tmp_path: Path) -> Callable[..., list[Row]]:
-    def read(content: bytes, kind: Tsv = TSV) -> list[Row]:
+    def read(content: bytes, kind: Tsv | Csv | Table = TSV) -> list[Row]:
         (tmp_path / kind.file).write_bytes(content)
         return list(corpus.read(kind, tmp_path))
 
     return read
+
+
+BY: tuple[By, ...] = ("both", "source", "target")
+
+
+def keys_of(rows: Iterable[Row], by: By = "both") -> corpus.Keys:
+    return corpus.hash_keys(rows, by)
 
 
 def rows_of(edges: list[tuple[int, int]]) -> list[Row]:
@@ -183,13 +210,131 @@ def test_a_missing_or_damaged_file_is_one_line(tmp_path: Path) -> None:
 @settings(deadline=None)
 def test_reading_any_bytes_gives_rows_or_a_data_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     folder = tmp_path_factory.mktemp("bytes")
-    for name in ("rows.tsv", "rows.gz", "rows.en"):
+    for name in ("rows.tsv", "rows.gz", "rows.en", "rows.csv", "a", "b"):
         (folder / name).write_bytes(content)
     (folder / "rows.es").write_bytes(b"a\nb\n")
-    for kind in (TSV, TSV.model_copy(update={"file": "rows.gz"}), ALIGNED):
+    for kind in (TSV, TSV.model_copy(update={"file": "rows.gz"}), ALIGNED, LINES, TABLE):
         with suppress(DataError):
             rows = list(corpus.read(kind, folder))
             assert not any("\n" in text or (kind is TSV and "\t" in text) for row in rows for text in row)
+    with suppress(DataError):
+        assert all(len(row) == 3 for row in corpus.read(CSV, folder))
+
+
+def test_lines_come_file_after_file_without_a_target(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b" one \n\n")
+    (tmp_path / "b").write_bytes(gzip.compress(b"two\tthree"))
+    assert list(corpus.read(LINES, tmp_path)) == [Row(line, "", "") for line in (" one ", "", "two\tthree")]
+
+
+def test_a_line_in_pairs_of_characters() -> None:
+    assert [row[:2] for row in corpus.pairs("Abe")] == [("", "A"), ("A", "b"), ("b", "e"), ("e", "")]
+
+
+@given(st.text(max_size=20))
+def test_pairs_spell_the_line(line: str) -> None:
+    rows = list(corpus.pairs(line))
+    assert "".join(row.target for row in rows) == "".join(row.source for row in rows) == line
+    assert len(rows) == len(line) + 1
+
+
+def test_labels_stand_on_the_side_that_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "cs").write_bytes(b"Abl\nBlaha\n")
+    (tmp_path / "nl").write_bytes(b"Aart\n")
+    labelled = Labelled(format="labelled", files={"Czech": "cs", "Dutch": "nl"}, label="target")
+    pairs = [("Abl", "Czech"), ("Blaha", "Czech"), ("Aart", "Dutch")]
+    assert list(corpus.read(labelled, tmp_path)) == [Row(name, label, "") for name, label in pairs]
+    turned = labelled.model_copy(update={"label": "source"})
+    assert list(corpus.read(turned, tmp_path)) == [Row(label, name, "") for name, label in pairs]
+
+
+def test_cells_are_quoted_where_need_be(read: Callable[..., list[Row]]) -> None:
+    content = b'0,"a, ""b""\r\nc"\r\n\n1,d,e\n2\n'
+    assert read(content, CSV) == [Row('a, "b"\nc', "0", ""), Row("", "", ""), Row("d", "1", ""), Row("", "2", "")]
+
+
+@pytest.mark.parametrize(("rows", "kept"), [((0, 2), "ht"), ((1, 3), "ta"), ((1, 99), "tab"), ((9, 10), "")])
+def test_rows_of_a_file_are_counted_from_the_first(
+    read: Callable[..., list[Row]], rows: tuple[int, int], kept: str
+) -> None:
+    content = b"0,h\n0,t\n0,a\n0,b\n"
+    assert "".join(row.source for row in read(content, CSV.model_copy(update={"rows": rows}))) == kept
+
+
+def test_cells_get_their_names(read: Callable[..., list[Row]]) -> None:
+    named = CSV.model_copy(update={"target_names": {"0": "no", "1": "yes"}})
+    assert [row.target for row in read(b"1,a\n 0 ,b\n", named)] == ["yes", "no"]
+    assert [row.target for row in read(b"1,2,3,4, 1 \n", TABLE.model_copy(update={"target_names": {"1": "one"}}))] == [
+        "one"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "changes", "message"),
+    [
+        (b"0,a\n2,b\n", {"target_names": {"0": "no"}}, r"rows\.csv:2: '2' is not in target_names"),
+        (b'0,a\n0,"b\n' + b"1,c\n" * 40_000, {}, r"rows\.csv:2: no row of cells: .*limit.*close the quote"),
+        (b'0,a\n0,"b\n1,c\n', {}, r"rows\.csv:2: no row of cells: .*close the quote"),
+        (b'0,a\n0,"b" c\n', {}, r"rows\.csv:2: no row of cells"),
+        (b"0;a\n1;b\n", {}, r"rows\.csv: no row has column 1, the widest has 1 .*mend source_column"),
+        (b"0,a\nse\xf1or,b\n", {}, r"rows\.csv:2: .*Latin-1"),
+    ],
+)
+def test_a_bad_row_of_cells_is_one_line(
+    read: Callable[..., list[Row]], content: bytes, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        read(content, CSV.model_copy(update=changes))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_table_becomes_frames_and_a_target(read: Callable[..., list[Row]]) -> None:
+    content = b"2,1,0,-3,x\n1e3,0.5,1e-9, 0 ,y z\n"
+    assert read(content, TABLE) == [Row("1 0.5; 0 -1.5", "x", ""), Row("500 0.25; 5e-10 0", "y z", "")]
+    assert [row.source for row in read(gzip.compress(content), TABLE.model_copy(update={"frame": 4}))] == [
+        "1 0.5 0 -1.5", "500 0.25 5e-10 0",
+    ]  # fmt: skip
+
+
+def test_joined_rows_have_a_label_for_each_frame(read: Callable[..., list[Row]]) -> None:
+    content = b"".join(f"{2 * n},0,0,0,{n}\n".encode() for n in range(5))
+    joined = read(content, TABLE.model_copy(update={"join": 2}))
+    assert joined == [Row("0 0; 0 0; 1 0; 0 0", "0 0 1 1", ""), Row("2 0; 0 0; 3 0; 0 0", "2 2 3 3", "")]
+
+
+@given(st.lists(st.lists(st.integers(0, 16), min_size=4, max_size=4), max_size=7), st.integers(1, 3))
+@settings(deadline=None)
+def test_a_table_loses_no_number_but_an_incomplete_group(
+    tmp_path_factory: pytest.TempPathFactory, numbers: list[list[int]], join: int
+) -> None:
+    folder = tmp_path_factory.mktemp("table")
+    lines = [f"{','.join(map(str, row))},{i}\n" for i, row in enumerate(numbers)]
+    (folder / "rows.csv").write_text("".join(lines))
+    rows = list(corpus.read(TABLE.model_copy(update={"divisor": 16.0, "join": join}), folder))
+    found = [[float(cell) * 16 for cell in frame.split()] for row in rows for frame in row.source.split("; ")]
+    whole = len(numbers) - len(numbers) % join
+    assert found == [row[i : i + 2] for row in numbers[:whole] for i in (0, 2)]
+    assert " ".join(row.target for row in rows).split() == [str(i // 2) for i in range(2 * whole)]
+
+
+@pytest.mark.parametrize(
+    ("content", "changes", "message"),
+    [
+        (b"1,2,3,4,x\n1,2,three,4,x\n", {}, r"rows\.csv:2: 'three' is not a finite number"),
+        (b"1,2,nan,4,x\n", {}, r"rows\.csv:1: 'nan' is not a finite number"),
+        (b"1,2,,4,x\n", {}, r"rows\.csv:1: '' is not a finite number"),
+        (b"1,2,3,4,x\n1,2,3,4,5,x\n", {}, r"rows\.csv:2: 6 cells, where the first row has 5"),
+        (b"1,2,3,4\n", {}, r"rows\.csv:1: 4 cells.*need 5"),
+        (b"1,2,3,4,x\n\n", {}, r"rows\.csv:2: 1 cells"),
+        (b"1,2,3,4,x\n", {"target_names": {"y": "why"}}, r"rows\.csv:1: 'x' is not in target_names"),
+        (b"1,2,3,4,x y\n", {"join": 2}, r"rows\.csv:1: the label 'x y' is not one word"),
+    ],
+)
+def test_a_bad_table_is_one_line(
+    read: Callable[..., list[Row]], content: bytes, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        read(content, TABLE.model_copy(update=changes))
 
 
 def test_aligned_files_go_line_by_line(tmp_path: Path) -> None:
@@ -240,6 +385,37 @@ def test_each_filter_drops_what_it_names(prepare: Prepare, source: str, target: 
     assert reason(prepare, source, target) == expected
 
 
+@pytest.mark.parametrize(
+    ("kind", "split", "filters", "names"),
+    [
+        (TSV, SPLIT, True, set(corpus.FILTERS)),
+        (TSV, OFFICIAL, False, {"empty", "one_sided"}),
+        (LINES, SPLIT, False, {"empty"}),
+        (LINES, OFFICIAL, False, set()),
+        (LINES.model_copy(update={"pairs": True}), OFFICIAL, False, {"empty"}),
+    ],
+)
+def test_rows_are_held_to_what_they_need(
+    prepare: Prepare, kind: Corpus, split: GroupedSplit, filters: bool, names: set[str]
+) -> None:
+    assert set(corpus.checks_of(kind, split, prepare.filters if filters else None)) == names
+
+
+def test_without_filters_only_a_missing_side_drops_a_row(prepare: Prepare) -> None:
+    kept = [Row("same", "same", ""), Row("1", "?", ""), Row("a " * 99, "b", "")]
+    unfiltered, dropped = prepare.model_copy(update={"filters": None}), Counter[str]()
+    checks = corpus.checks_of(TSV, SPLIT, None)
+    found = list(corpus.clean([*kept, Row("a", " ", ""), Row("", "", "")], unfiltered, checks, dropped))
+    assert [row.target for row in found] == [row.target for row in kept]
+    assert dropped == {"one_sided": 1, "empty": 1}
+
+
+def test_a_running_text_stays_as_it_stands(prepare: Prepare) -> None:
+    lines = [" a  \ufeff b\t", "", "\u200b", "a"]
+    found = corpus.clean([Row(line, "", "") for line in lines], prepare, {}, Counter())
+    assert [row.source for row in found] == ["a \ufeff b", "", "\u200b", "a"]
+
+
 def test_every_filter_is_tried_above() -> None:
     mark = next(mark for mark in test_each_filter_drops_what_it_names.pytestmark if mark.name == "parametrize")  # type: ignore[attr-defined]
     assert {case[2] for case in mark.args[1]} - {None} == corpus.FILTERS.keys()
@@ -262,7 +438,7 @@ words = st.text(st.sampled_from("ab1 ?\t\u200bé"), max_size=8)
 def test_counts_add_up(prepare: Prepare, pairs: list[tuple[str, str]], max_rows: int | None) -> None:
     dropped: Counter[str] = Counter()
     passed = list(corpus.clean([Row(*pair, "") for pair in pairs], prepare, corpus.FILTERS, dropped))
-    division = corpus.divide(corpus.hash_keys(passed), max_rows, SPLIT)
+    division = corpus.divide(keys_of(passed), max_rows, SPLIT)
     kept = int((division.of_row != corpus.LEFT_OUT).sum())
     assert kept == division.sizes.sum() == len(pairs) - dropped.total() - sum(division.dropped.values())
     assert kept <= (max_rows or kept)
@@ -294,7 +470,7 @@ def reached(edges: list[tuple[int, int]]) -> dict[tuple[str, int], int]:
 @given(edges)
 @settings(deadline=None)
 def test_components_are_what_a_walk_reaches(edges: list[tuple[int, int]]) -> None:
-    found = corpus.components(corpus.hash_keys(rows_of(edges)))
+    found = corpus.components(keys_of(rows_of(edges)))
     walked = [reached(edges)["s", source] for source, _ in edges]
     pairs = set(zip(walked, found.of_row.tolist(), strict=True))
     assert len(pairs) == len(set(walked)) == len(found.sizes)
@@ -302,7 +478,7 @@ def test_components_are_what_a_walk_reaches(edges: list[tuple[int, int]]) -> Non
 
 
 def test_every_component_has_a_name_of_its_own() -> None:
-    found = corpus.components(corpus.hash_keys([Row(f"w{i}", f"w{i + 1}", "") for i in range(50)]))
+    found = corpus.components(keys_of([Row(f"w{i}", f"w{i + 1}", "") for i in range(50)]))
     assert len(found.sizes) == len(set(found.smallest.tolist())) == 50
 
 
@@ -310,7 +486,7 @@ def test_every_component_has_a_name_of_its_own() -> None:
 @settings(deadline=None)
 def test_no_random_corpus_leaks(edges: list[tuple[int, int]], max_rows: int | None, largest: int) -> None:
     split = SPLIT.model_copy(update={"largest_component": largest})
-    division = corpus.divide(corpus.hash_keys(rows_of(edges)), max_rows, split)
+    division = corpus.divide(keys_of(rows_of(edges)), max_rows, split)
     seen: dict[tuple[str, int], set[int]] = defaultdict(set)
     for (source, target), side in zip(edges, division.of_row.tolist(), strict=True):
         if side != corpus.LEFT_OUT:
@@ -325,7 +501,7 @@ def test_the_split_does_not_hang_on_the_order_of_rows(
     edges: list[tuple[int, int]], max_rows: int | None, random: object
 ) -> None:
     def places(edges: list[tuple[int, int]]) -> dict[tuple[int, int], int]:
-        division = corpus.divide(corpus.hash_keys(rows_of(edges)), max_rows, SPLIT)
+        division = corpus.divide(keys_of(rows_of(edges)), max_rows, SPLIT)
         return dict(zip(edges, division.of_row.tolist(), strict=True))
 
     once = sorted(set(edges))
@@ -336,7 +512,7 @@ def test_the_split_does_not_hang_on_the_order_of_rows(
 
 def test_shares_are_those_asked_for_and_large_components_stay_in_train() -> None:
     pairs = rows_of([(i, i) for i in range(5000)]) + rows_of([(9999, 9000 + i) for i in range(9)])
-    division = corpus.divide(corpus.hash_keys(pairs), None, SPLIT)
+    division = corpus.divide(keys_of(pairs), None, SPLIT)
     shares = np.bincount(division.of_row[:5000], minlength=3) / 5000
     assert shares == pytest.approx([0.5, 0.2, 0.3], abs=0.02)
     assert set(division.of_row[5000:].tolist()) == {0}
@@ -344,30 +520,90 @@ def test_shares_are_those_asked_for_and_large_components_stay_in_train() -> None
 
 
 def test_a_row_that_is_added_moves_no_other() -> None:
-    before = corpus.divide(corpus.hash_keys(rows_of([(i, i) for i in range(200)])), None, SPLIT).of_row
-    after = corpus.divide(corpus.hash_keys(rows_of([(i, i) for i in range(300)])), None, SPLIT).of_row
+    before = corpus.divide(keys_of(rows_of([(i, i) for i in range(200)])), None, SPLIT).of_row
+    after = corpus.divide(keys_of(rows_of([(i, i) for i in range(300)])), None, SPLIT).of_row
     assert before.tolist() == after[:200].tolist()
 
 
 def test_a_sample_is_split_like_the_whole() -> None:
-    division = corpus.divide(corpus.hash_keys(rows_of([(i, i) for i in range(5000)])), 1000, SPLIT)
+    division = corpus.divide(keys_of(rows_of([(i, i) for i in range(5000)])), 1000, SPLIT)
     kept = division.of_row[division.of_row != corpus.LEFT_OUT]
     assert len(kept) == 1000
     assert np.bincount(kept, minlength=3) / 1000 == pytest.approx([0.5, 0.2, 0.3], abs=0.06)
 
 
 def test_the_first_of_equal_rows_stays() -> None:
-    division = corpus.divide(corpus.hash_keys(rows_of([(1, 1), (2, 2), (1, 1), (1, 1)])), None, None)
+    division = corpus.divide(keys_of(rows_of([(1, 1), (2, 2), (1, 1), (1, 1)])), None, OFFICIAL)
     assert division.of_row.tolist() == [0, 0, corpus.LEFT_OUT, corpus.LEFT_OUT]
     assert division.dropped == {"duplicates": 2, "max_rows": 0}
 
 
+@given(edges, st.sampled_from(["source", "target"]))
+@settings(deadline=None)
+def test_by_one_side_rows_hang_together_by_that_side_alone(edges: list[tuple[int, int]], by: By) -> None:
+    found = corpus.components(keys_of(rows_of(edges), by))
+    side = ["source", "target"].index(by)
+    names = set(zip([edge[side] for edge in edges], found.of_row.tolist(), strict=True))
+    assert len(names) == len(found.sizes) == len({edge[side] for edge in edges})
+
+
+@given(edges, st.none() | st.integers(1, 30), st.sampled_from(["source", "target"]))
+@settings(deadline=None)
+def test_a_split_by_one_side_leaks_nothing_of_it(edges: list[tuple[int, int]], max_rows: int | None, by: By) -> None:
+    keys = keys_of(rows_of(edges), by)
+    division = corpus.divide(keys, max_rows, SPLIT)
+    train, *held_out = (keys[np.flatnonzero(division.of_row == number)] for number in range(3))
+    assert [corpus.leakage(train, part) for part in held_out] == [0, 0]
+
+
+def test_a_few_labels_can_be_split_by_the_other_side() -> None:
+    rows = [Row(f"name {i}", f"label {i % 3}", "") for i in range(2000)]
+    shares = {by: np.bincount(corpus.divide(keys_of(rows, by), None, SPLIT).of_row, minlength=3) for by in BY}
+    assert shares["source"] / 2000 == pytest.approx([0.5, 0.2, 0.3], abs=0.04)
+    assert shares["target"].tolist() == shares["both"].tolist() == [2000, 0, 0]
+
+
+@pytest.mark.parametrize("by", BY)
+def test_rows_do_not_hang_together_by_what_they_lack(by: By) -> None:
+    assert len(corpus.components(keys_of([Row(f"line {i}", "", "") for i in range(50)], by)).sizes) == 50
+
+
+def test_validation_rows_are_drawn_where_nobody_published_any() -> None:
+    pairs = rows_of([(i // 2, i) for i in range(4000)]) + rows_of([(9999, 9000 + i) for i in range(900)])
+    split = OFFICIAL.model_copy(update={"valid": 0.1})
+    division = corpus.divide(keys_of(pairs), None, split)
+    assert np.bincount(division.of_row[:4000], minlength=3) / 4000 == pytest.approx([0.9, 0.1, 0], abs=0.02)
+    assert (division.of_row[:4000:2] == division.of_row[1:4000:2]).all()
+    assert set(division.of_row[4000:].tolist()) == {0}, "more rows than the whole share stay in train"
+    assert corpus.drawn_splits(split) == ("train", "valid")
+    assert corpus.drawn_splits(OFFICIAL) == ("train",)
+    assert corpus.drawn_splits(SPLIT) == corpus.SPLITS
+
+
+@pytest.mark.parametrize(("max_rows", "kept"), [(None, 5), (3, 3), (9, 5)])
+def test_a_running_text_keeps_duplicates_and_its_beginning(max_rows: int | None, kept: int) -> None:
+    text = [Row(line, "", "") for line in ("", "a", "", "a", "b")]
+    division = corpus.divide(keys_of(text), max_rows, OFFICIAL, running=True)
+    assert division.of_row.tolist() == [0] * kept + [corpus.LEFT_OUT] * (5 - kept)
+    assert division.dropped == {"duplicates": 0, "max_rows": 5 - kept}
+
+
+def test_blank_rows_give_nothing_away() -> None:
+    train, held_out = (keys_of([Row(line, "", "") for line in lines]) for lines in (("", "a"), ("", "", "A!", "b")))
+    assert corpus.leakage(train, held_out) == 50
+
+
+TAKEN = [Row("Hi!", "Hola", ""), Row("No.", "Nada", "")]
+
+
 def test_leakage_counts_either_side_by_key() -> None:
-    train = corpus.hash_keys([Row("Hi!", "Hola", ""), Row("No.", "Nada", "")])
+    train = keys_of(TAKEN)
     held_out = [Row("hi", "Buenas", ""), Row("Hey", "¡HOLA!", ""), Row("nada", "no", ""), Row("New", "Nuevo", "")]
-    assert corpus.leakage(train, corpus.hash_keys(held_out)) == 50
-    assert corpus.leakage(train, corpus.hash_keys([])) == corpus.leakage(corpus.hash_keys([]), train) == 0
+    assert corpus.leakage(train, keys_of(held_out)) == 50
+    assert corpus.leakage(train, keys_of([])) == corpus.leakage(keys_of([]), train) == 0
     assert corpus.leakage(train, train) == 100
+    assert corpus.leakage(keys_of(TAKEN, "source"), keys_of(held_out, "source")) == 25
+    assert corpus.leakage(keys_of(TAKEN, "target"), keys_of(held_out, "target")) == 25
 
 
 def test_prepared_rows_and_references_come_back_in_order(tmp_path: Path) -> None:

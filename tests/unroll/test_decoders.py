@@ -1,62 +1,79 @@
-"""Teacher forcing in one sweep against the decoder's steps, for every way of looking back."""
+"""Teacher forcing in one sweep against the decoder's steps, for every way of looking back, and scheduled sampling."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from unroll.attention import ATTENTIONS, Memory
-from unroll.cells import CELLS
+from unroll import params
+from unroll.attention import ATTENTIONS, CONTEXTS, Hard, Memory
 from unroll.decoders import Decoder
-from unroll.params import Model
 
 B, S, T, D, H, V = 3, 5, 4, 4, 6, 11
+CELLS = ["rnn", "lstm", "gru"]
 WAYS = [("before", False), ("after", False), ("after", True)]
 
 
-def make(cell: str, attention: str, query: str, feeding: bool, tied: bool = True, layers: int = 2) -> Decoder:
+def make(
+    cell: str, attention: str, query: str, feeding: bool, tied: bool = True, layers: int = 2, context: str = "last"
+) -> Decoder:
     torch.manual_seed(0)
-    params = Model(
-        cell=cell,
-        hidden=H,
-        encoder_layers=1,
-        decoder_layers=layers,
-        attention=attention,
-        query=query,
-        input_feeding=feeding,
-        reverse_source=False,
-        tied=tied,
-        dropout=0.0,
-    )
-    return Decoder(nn.Embedding(V, D), H, params).double()
+    section = {
+        "encoder": {"kind": "vector", "hidden": H, "layers": 1, "activation": "tanh"},
+        "head": {
+            "kind": "decoder",
+            "context": context,
+            "cell": cell,
+            "hidden": H,
+            "layers": layers,
+            "residual": False,
+            "attention": attention,
+            "window": 1 if ATTENTIONS[attention].windowed else None,
+            "query": query,
+            "input_feeding": feeding,
+        },
+        "reverse_source": False,
+        "tied": tied,
+        "dropout": 0.0,
+    }
+    model = params.parse(params.Model, section, "model")
+    return Decoder(nn.Embedding(V, D), V, H, model).double().eval()
 
 
 def memory() -> Memory:
     generator = torch.Generator().manual_seed(1)
     states = torch.randn(B, S, H, generator=generator, dtype=torch.float64)
     mask = torch.arange(S) < torch.tensor([5, 2, 4])[:, None]
-    return Memory(states, mask, ((torch.randn(B, H, generator=generator, dtype=torch.float64),),))
+    last = torch.randn(B, H, generator=generator, dtype=torch.float64)
+    return Memory(states, mask, ((last,),), last)
 
 
 IDS = torch.randint(V, (B, T), generator=torch.Generator().manual_seed(2))
 
 
+def by_steps(decoder: Decoder, next_ids: Callable[[int, Tensor], Tensor]) -> Tensor:
+    """Return logits_BTV one step at a time; `next_ids` says from the step and the last logits what is fed."""
+    state, logits = decoder.initial(memory()), [torch.zeros(B, V)]
+    for t in range(T):
+        assert state.steps == t
+        logits_BV, state = decoder.step(next_ids(t, logits[-1]), state)
+        logits.append(logits_BV)
+    return torch.stack(logits[1:], 1)
+
+
 @pytest.mark.parametrize(("cell", "attention", "way"), itertools.product(CELLS, ATTENTIONS, WAYS))
 def test_unroll_equals_step_gradients_included(cell: str, attention: str, way: tuple[str, bool]) -> None:
     decoder, results = make(cell, attention, *way), []
-
-    def by_steps() -> torch.Tensor:
-        state, logits = decoder.initial(memory()), []
-        for t in range(T):
-            logits_BV, state = decoder.step(IDS[:, t], state)
-            logits.append(logits_BV)
-        return torch.stack(logits, 1)
-
-    for sweep in (by_steps, lambda: decoder.unroll(IDS, decoder.initial(memory()))):
+    for sweep in (
+        lambda: by_steps(decoder, lambda t, _: IDS[:, t]),
+        lambda: decoder.unroll(IDS, decoder.initial(memory())),
+    ):
         decoder.zero_grad()
         logits = sweep()
         logits.sin().sum().backward()
@@ -67,18 +84,23 @@ def test_unroll_equals_step_gradients_included(cell: str, attention: str, way: t
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_beams_of_a_sentence_share_its_memory(way: tuple[str, bool]) -> None:
-    decoder, beams = make("lstm", "general", *way), 3
-    ids = torch.randint(V, (B * beams,), generator=torch.Generator().manual_seed(4))
-    logits, state = decoder.step(ids, decoder.initial(memory(), beams))
-    for row in range(B * beams):
-        alone, one = decoder.step(ids[row : row + 1], decoder.initial(memory().select(torch.tensor([row // beams]))))
-        torch.testing.assert_close(logits[row : row + 1], alone)
-        torch.testing.assert_close(state.weights_BS[row : row + 1], one.weights_BS)
+@pytest.mark.parametrize("attention", ["general", "local_m", "hard"])
+def test_beams_of_a_sentence_share_its_memory_and_its_step(attention: str, way: tuple[str, bool]) -> None:
+    decoder, beams = make("lstm", attention, *way), 3
+    ids = torch.randint(V, (2, B * beams), generator=torch.Generator().manual_seed(4))
+    state = decoder.initial(memory(), beams)
+    ones = [decoder.initial(memory().select(torch.tensor([row // beams]))) for row in range(B * beams)]
+    for ids_R in ids:
+        logits, state = decoder.step(ids_R, state)
+        for row in range(B * beams):
+            alone, ones[row] = decoder.step(ids_R[row : row + 1], ones[row])
+            torch.testing.assert_close(logits[row : row + 1], alone)
+            torch.testing.assert_close(state.weights_BS[row : row + 1], ones[row].weights_BS)
 
 
-def test_select_reorders_rows_and_keeps_sentences() -> None:
-    decoder = make("gru", "dot", "after", True)
+@pytest.mark.parametrize("attention", ["dot", "local_m", "final"])
+def test_select_reorders_rows_and_keeps_sentences(attention: str) -> None:
+    decoder = make("gru", attention, "after", True)
     _, state = decoder.step(torch.arange(B * 2), decoder.initial(memory(), 2))
     rows, sentences = torch.tensor([5, 4, 1, 1]), torch.tensor([2, 0])
     chosen = state.select(rows, sentences)
@@ -90,16 +112,94 @@ def test_select_reorders_rows_and_keeps_sentences() -> None:
         torch.testing.assert_close(after[place], whole[row])
 
 
-def test_tied_logits_are_the_embedding_and_untied_ones_are_not() -> None:
-    assert make("rnn", "none", "after", False).logits.weight is not None
-    tied, free = (make("rnn", "none", "after", False, tied=tied) for tied in (True, False))
+def test_tied_logits_are_the_embedding_and_untied_ones_are_as_wide_as_a_state() -> None:
+    tied, free = (make("rnn", "general", "after", True, tied=tied) for tied in (True, False))
     assert tied.logits.weight is tied.embedding.weight
-    assert free.logits.weight is not free.embedding.weight
+    assert free.logits.weight.shape == (V, H)
+    assert free.initial(memory()).feed_BD.shape == (B, H)
+    assert free.unroll(IDS, free.initial(memory())).shape == (B, T, V)
 
 
 def test_without_attention_the_decoder_sees_nothing_but_its_first_state() -> None:
     decoder, seen = make("lstm", "none", "after", False), memory()
-    other = Memory(torch.zeros_like(seen.states_BSH), seen.mask_BS, seen.final)
+    other = replace(seen, states_BSH=torch.zeros_like(seen.states_BSH))
     assert torch.equal(*(decoder.unroll(IDS, decoder.initial(m)) for m in (seen, other)))
-    changed = Memory(seen.states_BSH, seen.mask_BS, ((seen.final[0][0] + 1,),))
+    changed = replace(seen, context_BH=seen.context_BH + 1)
     assert not np.allclose(*(decoder.unroll(IDS, decoder.initial(m)).detach() for m in (seen, changed)))
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_the_first_state_and_a_fixed_context_are_made_from_c(context: str) -> None:
+    decoder = make("lstm", "final", "after", False, context=context)
+    c, state = decoder.context(memory()), decoder.initial(memory(), 2)
+    assert torch.equal(state.memory.context_BH, c)
+    parts = torch.tanh(decoder.bridge.linear(c)).repeat_interleave(2, 0)
+    torch.testing.assert_close(torch.cat([part for layer in state.layers for part in layer], 1), parts)
+
+
+@pytest.mark.parametrize("own", [0.0, 0.5])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_hard_attention_in_training_hands_out_its_policy(way: tuple[str, bool], own: float) -> None:
+    decoder = make("gru", "hard", *way).train()
+    assert isinstance(decoder.attention, Hard)
+    readouts, policy = decoder.read(IDS, decoder.initial(memory()), own)
+    assert readouts.shape == (B, T, D)
+    assert policy is not None
+    assert policy.log_probs_BT.shape == policy.baselines_BT.shape == (B, T)
+    policy.log_probs_BT.sum().backward()
+    assert decoder.attention.place.weight.grad is not None
+    assert decoder.attention.place.weight.grad.any()
+    assert decoder.attention.baseline.weight.grad is None
+    assert decoder.eval().read(IDS, decoder.initial(memory()), own)[1] is None
+
+
+@pytest.mark.parametrize("attention", ["general", "none"])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_decoder_that_always_hears_itself_never_hears_the_target_after_go(
+    attention: str, way: tuple[str, bool]
+) -> None:
+    decoder = make("lstm", attention, *way)
+    readouts, _ = decoder.read(IDS, decoder.initial(memory()), 1.0)
+    others = torch.cat([IDS[:, :1], (IDS[:, 1:] + 1) % V], 1)
+    assert torch.equal(readouts, decoder.read(others, decoder.initial(memory()), 1.0)[0])
+    heard = by_steps(decoder, lambda t, logits: logits.argmax(1) if t else IDS[:, 0])
+    torch.testing.assert_close(decoder.logits(readouts), heard)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_decoder_that_never_hears_itself_is_taught_by_the_target_and_draws_nothing(way: tuple[str, bool]) -> None:
+    decoder = make("lstm", "general", *way)
+    before = torch.random.get_rng_state()
+    readouts, policy = decoder.read(IDS, decoder.initial(memory()), 0.0)
+    assert policy is None
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert torch.equal(decoder.logits(readouts), decoder.unroll(IDS, decoder.initial(memory())))
+    # A share so small that no draw falls below it: the loop over steps then hears the target alone.
+    torch.testing.assert_close(decoder.read(IDS, decoder.initial(memory()), 1e-30)[0], readouts)
+
+
+def test_the_share_of_own_tokens_is_drawn_token_by_token() -> None:
+    decoder, rows = make("rnn", "none", "after", False), 5000
+    state = decoder.initial(memory().select(torch.zeros(rows, dtype=torch.long)))
+    ids = torch.tensor([3, 4]).expand(rows, -1)
+    torch.manual_seed(1)
+    readouts, _ = decoder.read(ids, state, 0.3)
+    taught, own = (decoder.read(ids[:1], decoder.initial(memory().select(torch.tensor([0]))), x)[0] for x in (0.0, 1.0))
+    heard_itself = torch.isclose(readouts[:, 1], own[:, 1]).all(1)
+    assert not torch.allclose(taught[:, 1], own[:, 1])
+    assert (heard_itself | torch.isclose(readouts[:, 1], taught[:, 1]).all(1)).all()
+    # The standard error is sqrt(0.3 * 0.7 / 5000) = 0.0065.
+    assert abs(heard_itself.double().mean() - 0.3) < 0.026
+
+
+def test_no_gradient_passes_through_the_choice_of_own_tokens() -> None:
+    decoder = make("gru", "general", "after", False)
+    with torch.no_grad():
+        ids = by_steps(decoder, lambda t, logits: logits.argmax(1) if t else IDS[:, 0]).argmax(2)
+    said, results = torch.cat([IDS[:, :1], ids[:, :-1]], 1), []
+    for inputs, own in ((IDS, 1.0), (said, 0.0)):
+        decoder.zero_grad()
+        decoder.read(inputs, decoder.initial(memory()), own)[0].sin().sum().backward()
+        results.append([p.grad.clone() for p in decoder.parameters() if p.grad is not None])
+    for sampled, taught in zip(*results, strict=True):
+        torch.testing.assert_close(sampled, taught)

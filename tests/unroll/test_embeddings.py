@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import os
 import subprocess
@@ -11,18 +12,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests import tiny
 from unroll import embeddings, text
 from unroll.errors import DataError
-from unroll.params import Embed
+from unroll.params import Embed, Pieces
 
 GROUPS = (("milk", "water", "tea", "wine"), ("red", "green", "blue", "black"))
 
 
+WORDS = Pieces(kind="word", vocab_size=60, lowercase=False)
+
+
 def settings(kind: str = "skipgram", **changes: object) -> Embed:
-    return tiny.pipeline(embed__kind=kind).embed.model_copy(
-        update={"dimensions": 8, "epochs": 30, "window": 2, **changes}
-    )
+    made = Embed(
+        kind="skipgram", frozen=False, dimensions=8, epochs=30, window=2, negatives=5, seed=1, source_vectors=None,
+        target_vectors=None, neighbours_of=(),
+    )  # fmt: skip
+    return made.model_copy(update={"kind": kind, **changes})
 
 
 def sentences() -> list[str]:
@@ -33,7 +38,7 @@ def sentences() -> list[str]:
 
 @pytest.fixture
 def words(tmp_path: Path) -> tuple[text.Tokenizer, text.Ids]:
-    tokenizer = text.train(iter(sentences()), tiny.pipeline().tokenize)
+    tokenizer = text.train(iter(sentences()), WORDS)
     text.write_ids(tmp_path, "train", "source", tokenizer, sentences())
     return tokenizer, text.open_ids(tmp_path, "train", "source")
 
@@ -51,7 +56,7 @@ def test_words_that_keep_the_same_company_are_neighbours(words: tuple[text.Token
 def test_two_processes_learn_the_same_bytes() -> None:
     program = (
         "import tempfile; from pathlib import Path; from tests.unroll.test_embeddings import *; "
-        "folder = Path(tempfile.mkdtemp()); tokenizer = text.train(iter(sentences()), tiny.pipeline().tokenize); "
+        "folder = Path(tempfile.mkdtemp()); tokenizer = text.train(iter(sentences()), WORDS); "
         "text.write_ids(folder, 'train', 'source', tokenizer, sentences()); "
         "found = embeddings.pretrain([text.open_ids(folder, 'train', 'source')], settings(epochs=2)); "
         "print(embeddings.table(len(tokenizer), found, settings()).tobytes().hex())"
@@ -108,6 +113,13 @@ def test_vectors_of_others_are_found_as_written_or_in_lower_case(tmp_path: Path,
     found = embeddings.imported(path, tokenizer, settings("random", dimensions=2))
     named = {tokenizer.vocabulary[row]: vector.tolist() for row, vector in found.items()}
     assert named == {"Milk": [5, 6], "milk": [3, 4], "Tea": [1, 2], "￭tea": [1, 2]}
+
+
+def test_vectors_in_lower_case_start_what_stands_between_spaces(tmp_path: Path) -> None:
+    spaces = text.train(iter(["Milk , milk"]), Pieces(kind="space", vocab_size=8, lowercase=True))
+    (tmp_path / "glove.txt.bz2").write_bytes(bz2.compress(b", 1 2\nmilk 3 4\n"))
+    found = embeddings.imported(tmp_path / "glove.txt.bz2", spaces, settings("random", dimensions=2))
+    assert {spaces.vocabulary[row]: vector.tolist() for row, vector in found.items()} == {",": [1, 2], "milk": [3, 4]}
 
 
 @pytest.mark.parametrize(

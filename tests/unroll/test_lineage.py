@@ -33,8 +33,18 @@ def test_a_tree_draws_every_ancestor_once() -> None:
 
 def test_a_description_names_ancestors_files_and_parameters(tmp_path: Path) -> None:
     told = lineage.describe(make_folders(tmp_path, answers(3)).model)
-    for word in ("model", "embedded", "tokenized", "prepared", "raw", "model.safetensors", "bytes", "cell lstm"):
+    for word in ("model", "embedded", "tokenized", "prepared", "raw", "model.safetensors", "bytes"):
         assert word in told
+    for line in (
+        "tokenize.source  kind char, vocab_size 400, lowercase false",
+        "model.encoder    kind sequence, cell lstm, hidden 8, ",
+        "model.head       kind decoder, context last, cell lstm, ",
+        "model            reverse_source false, tied true, dropout 0.0",
+        "train            updates 10000, ",
+    ):
+        assert f"\n    {line}" in told
+    assert "null" not in told
+    assert max(map(len, told.splitlines())) <= 100
 
 
 def test_hashes_follow_what_they_stand_for(tmp_path: Path) -> None:

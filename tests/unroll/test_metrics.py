@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 
+import numpy as np
 import pytest
 
 from unroll import metrics
@@ -76,3 +77,52 @@ def test_the_bootstrap_is_the_same_for_the_same_seed(monkeypatch: pytest.MonkeyP
     )
     assert first == same
     assert any(other.p_value != first.p_value for other in others)
+
+
+def test_accuracy_and_recall_follow_a_hand_count() -> None:
+    truth, said = ["a", "a", "a", "b", "c", "c"], ["a", "a", "b", "b", "d", "a"]
+    assert metrics.accuracy(said, truth) == pytest.approx(100 * 3 / 6)
+    assert metrics.accuracy(["a b c", "", "b b"], ["a c c", "", "b"]) == pytest.approx(100 * (2 + 1 + 0) / 5)
+    assert metrics.macro_recall(said, truth) == pytest.approx(100 * (2 / 3 + 1 + 0) / 3)
+    assert metrics.macro_recall(["a"] * 6, truth) == pytest.approx(100 / 3)
+
+
+def right(rows: int, share: float, seed: int) -> np.ndarray:
+    return (np.random.default_rng(seed).random(rows) < share).astype(float)
+
+
+def test_means_are_told_apart_where_they_differ_and_only_there() -> None:
+    worse, better, as_good = right(2000, 0.80, 1), right(2000, 0.85, 2), right(2000, 0.80, 3)
+    up, down, level = (
+        metrics.paired_means(before, after, np.ones(2000), 1000, 1)
+        for before, after in ((worse, better), (better, worse), (worse, as_good))
+    )
+    assert up.delta == pytest.approx(better.mean() - worse.mean())
+    assert up.p_value < 0.01
+    assert (down.delta, down.p_value < 0.01) == (pytest.approx(-up.delta), True)
+    assert level.p_value > 0.05
+
+
+def test_a_p_value_is_a_z_test_s_where_rows_are_many() -> None:
+    differences = np.random.default_rng(0).normal(0.04, 1, 4000)
+    z = abs(differences.mean()) / (differences.std() / 4000**0.5)
+    found = metrics.paired_means(np.zeros(4000), differences, np.ones(4000), 4000, 1)
+    assert 1.5 < z < 3
+    assert found.p_value == pytest.approx(0.5 * math.erfc(z / 2**0.5), abs=0.01)  # one tail, as sacreBLEU has it
+
+
+def test_weights_weigh() -> None:
+    found = metrics.paired_means([-4.0, -1.0], [-2.0, -2.0], [2, 1], 50, 1)
+    assert found.delta == pytest.approx(1 / 3)
+
+
+def test_equal_systems_differ_by_nothing() -> None:
+    values = right(50, 0.5, 1)
+    assert metrics.paired_means(values, values, np.ones(50), 100, 1) == metrics.Verdict(0.0, 1 / 101)
+
+
+def test_drawing_in_parts_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    systems = right(300, 0.5, 1), right(300, 0.55, 2), np.arange(1.0, 301.0)
+    whole = metrics.paired_means(*systems, 500, 1)
+    monkeypatch.setattr(metrics, "DRAWS", 1000)
+    assert metrics.paired_means(*systems, 500, 1) == whole

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,18 +38,21 @@ def test_a_run_is_made_anew_from_files_and_made_once(home: Path) -> None:
     found = client().get_run(run)
     assert found.info.status == "FINISHED"
     assert found.data.metrics["bleu"] == 50.0
-    assert found.data.metrics["train.best_valid_bleu"] == 9.5
-    assert found.data.params["tokenize.kind"] == "char"
+    assert found.data.metrics["train.best_valid_score"] == 9.5
+    assert found.data.params["tokenize.source.kind"] == "char"
+    assert found.data.params["model.encoder.cell"] == "lstm"
+    assert found.data.tags["evaluate.main"] == "bleu"
     assert found.data.tags["evaluate.signature"] == "nrefs:var|case:mixed"
     assert found.data.tags["search.beam"] == str(settings().evaluate.search.beam)
     assert found.data.tags["model.sha256"] == lineage.verify(folders.model, folders.evaluation)["model"]
     assert "Leo un libro" in found.data.tags["mlflow.note.content"]
     assert history(run, "train_loss") == [(2, 3.5), (4, 2.25)]
-    assert history(run, "valid_bleu") == [(4, 9.5)]
+    assert history(run, "valid_score") == [(4, 9.5)]
     assert history(run, "bleu") == [(0, 50.0)]
     files = {file.path for file in client().list_artifacts(run)}
     assert files == {"pictures", "evaluation", "lineage.txt", "lineage.json"}
-    assert [file.path for file in client().list_artifacts(run, "pictures")] == ["pictures/attention_1.png"]
+    pictures = [file.path for file in client().list_artifacts(run, "pictures")]
+    assert pictures == ["pictures/attention.png", "pictures/embeddings.png"]
 
 
 def test_a_live_run_is_completed_not_doubled(home: Path) -> None:
@@ -122,6 +126,52 @@ def test_the_champion_moves_only_when_beaten(home: Path) -> None:
     other = register(make_folders(home, answers(6), seed=5, corpus="another"))
     assert other.verdict == "test sets differ: not comparable"
     assert champion() == "3"
+
+
+@pytest.mark.usefixtures("unloaded")
+@pytest.mark.parametrize(
+    ("main", "unit"), [("accuracy", r"\+50\.00 accuracy points"), ("perplexity", r"\+0\.750 nats per token")]
+)
+def test_rows_with_values_are_judged_by_them(home: Path, main: str, unit: str) -> None:
+    folders = make_folders(home, answers(3))
+    for right, verdict in (
+        (3, "first"),
+        (6, f"better than version 1: {unit}, p = 0.0"),
+        (5, "not better than version 2: -"),
+    ):
+        evaluate(folders, answers(right), main)
+        assert re.match(verdict, register(folders).verdict)
+    assert champion() == "2"
+    assert version("2").tags["main"] == main
+
+
+@pytest.mark.usefixtures("unloaded")
+def test_scores_of_different_kinds_are_not_compared(home: Path) -> None:
+    folders = make_folders(home, answers(3))
+    evaluate(folders, answers(3), "accuracy")
+    register(folders)
+    evaluate(folders, answers(6), "accuracy", weight=2)
+    assert register(folders).verdict == "version 1 counts other tokens: not comparable"
+    evaluate(folders, answers(6), "perplexity")
+    assert register(folders).verdict == "main scores differ: not comparable"
+    assert champion() == "1"
+
+
+SEARCHES = {
+    "translate": {"beam": 5, "n_best": 1},
+    "language": {"n_best": 1, "temperature": 0.8, "top_k": 0, "top_p": 0.95, "max_tokens": 60, "seed": 1},
+    "classify": {"n_best": 1},
+    "frames": {},
+}
+
+
+@pytest.mark.parametrize("pipeline", SEARCHES)
+def test_a_request_may_set_what_the_kind_of_search_has(pipeline: str, make_params: Callable[..., Any]) -> None:
+    signature = registry._signature(make_params(pipeline).evaluate.search)
+    assert {spec.name: spec.default for spec in signature.params} == SEARCHES[pipeline]
+    assert {spec.name for spec in signature.params if spec.dtype.name == "double"} <= {"temperature", "top_p"}
+    assert signature.inputs.input_names() == ["text"]
+    assert signature.outputs.input_names() == ["input", "rank", "text", "score", "truncated"]
 
 
 @pytest.mark.usefixtures("unloaded")

@@ -1,15 +1,24 @@
+"""A registered model answers as the Predictor does, and refuses what it cannot answer, in one line."""
+
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
+from mlflow.exceptions import MlflowException
 
 from stages import Folders
+from tests import tiny
 from tests.tracked import PAIRS, answers, make_folders, settings
-from unroll import registry
+from unroll import artifacts, registry
 from unroll.errors import IntegrityError
+from unroll.params import dump
 from unroll.predictor import Predictor
+from unroll.served import Served
 
 
 @pytest.fixture
@@ -27,28 +36,22 @@ def load() -> Any:
 
 
 def test_a_registered_model_says_what_the_predictor_says(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
-    import pandas as pd
-    from mlflow.exceptions import MlflowException
-
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
     model, texts = load(), [source for source, _ in PAIRS[:3]]
-    search = settings().evaluate.search
-    predictor = Predictor.load(folders.model, search)
+    predictor = Predictor.load(folders.model, settings().evaluate.search)
 
     found = model.predict(pd.DataFrame({"text": texts}))
     assert list(found.columns) == ["input", "rank", "text", "score", "truncated"]
-    expected = predictor.predict(texts, search.beam, 1)
+    expected = predictor.predict(texts)
     assert list(found["text"]) == [best.text for best, *_ in expected]
     assert list(found["score"]) == pytest.approx([best.score for best, *_ in expected])
     assert list(found["input"]) == [0, 1, 2]
 
     two = model.predict(pd.DataFrame({"text": texts}), params={"beam": 3, "n_best": 2})
     assert list(two["rank"]) == [1, 2] * 3
-    assert list(two["text"]) == [answer.text for answers in predictor.predict(texts, 3, 2) for answer in answers]
+    narrow = predictor.search.model_copy(update={"beam": 3})
+    assert list(two["text"]) == [answer.text for answers in predictor.predict(texts, 2, narrow) for answer in answers]
 
-    for asked in ({"beam": 0}, {"beam": 2, "n_best": 3}, {"n_best": 0}, {"beam": 10**9}):
-        with pytest.raises(MlflowException, match="needed: 1 <= n_best <= beam"):
-            model.predict(pd.DataFrame({"text": texts}), params=asked)
     with pytest.raises(MlflowException, match="text"):
         model.predict(pd.DataFrame({"sentence": texts}))
 
@@ -60,3 +63,87 @@ def test_a_tampered_model_is_refused(folders: Folders) -> None:
     weights.write_bytes(content)
     with pytest.raises(IntegrityError, match=r"model\.safetensors"):
         load()
+
+
+ROWS = {
+    "translate": [("I drink milk", "Bebo leche"), ("I drink tea", "Bebo te")] * 5,
+    "language": [("the milk is cold", ""), ("the tea is hot", "")] * 5,
+    "classify": [("Who drinks milk ?", "human"), ("Where is it ?", "location")] * 5,
+    "frames": [("0 0 0 0 0 0 0 1;1 0 0 0 0 0 0 0", "3 7"), ("0 0 0 0 0 0 0 1", "3")] * 5,
+}
+
+
+@pytest.fixture(scope="module")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Served]:
+    """A function that loads a small model of a pipeline as MLflow would."""
+
+    def load(pipeline: str) -> Served:
+        folder, small = tmp_path_factory.mktemp(pipeline), tiny.pipeline(pipeline, hidden=16)
+        artifacts.write_file(folder / "search.json", artifacts.dump_json(dump(small.evaluate.search)))
+        model = tiny.checkpoint(folder, small, ROWS[pipeline])
+        served = Served()
+        served.load_context(SimpleNamespace(artifacts={"model": str(model), "search": str(folder / "search.json")}))
+        return served
+
+    return load
+
+
+def ask(served: Served, *texts: str, **params: Any) -> pd.DataFrame:
+    return served.predict(SimpleNamespace(), pd.DataFrame({"text": texts}), params)
+
+
+def test_a_classifier_ranks_its_classes(serve: Callable[[str], Served]) -> None:
+    found = ask(serve("classify"), "Who ?", "Where ?", n_best=5)
+    assert list(found["rank"]) == [1, 2, 1, 2]
+    assert sorted(found["text"][:2]) == ["human", "location"]
+
+
+def test_a_tagger_labels_vectors(serve: Callable[[str], Served]) -> None:
+    found = ask(serve("frames"), *(source for source, _ in ROWS["frames"][:2]))
+    assert [len(text.split()) for text in found["text"]] == [2, 1]
+
+
+def test_a_language_model_draws_as_it_is_asked(serve: Callable[[str], Served]) -> None:
+    served = serve("language")
+    asked = {"n_best": 3, "temperature": 2.0, "top_k": 9, "top_p": 1.0, "max_tokens": 5, "seed": 7}
+    found = ask(served, "the milk", "", **asked)
+    assert list(found["rank"]) == [1, 2, 3] * 2
+    assert all(text.startswith("the milk") for text in found["text"][:3])
+    assert all(len(text.split()) <= 2 + 5 for text in found["text"])
+    assert found.equals(ask(served, "the milk", "", **asked))
+    assert not found.equals(ask(served, "the milk", "", **asked | {"seed": 8}))
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "params", "message"),
+    [
+        ("translate", {"beam": 0}, "params: beam: should be greater than or equal to 1, not 0"),
+        ("translate", {"beam": 10**9}, "beam is 1000000000; needed: at most 100"),
+        ("translate", {"beam": 2, "n_best": 3}, "n_best is 3; needed: 1 <= n_best <= beam, and beam is 2"),
+        ("classify", {"n_best": 0}, "n_best is 0; needed: 1 <= n_best"),
+        ("classify", {"n_best": 101}, "n_best is 101; needed: at most 100"),
+        ("language", {"max_tokens": 1001}, "max_tokens is 1001; needed: at most 1000"),
+        ("language", {"temperature": 0.0}, "params: temperature: should be greater than 0, not 0.0"),
+        ("language", {"temperature": float("nan")}, "params: temperature: should be a finite number, not nan"),
+        ("language", {"top_p": 1.5}, "params: top_p: should be less than or equal to 1, not 1.5"),
+    ],
+)
+def test_a_request_out_of_bounds_is_a_400_in_one_line(
+    serve: Callable[[str], Served], pipeline: str, params: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(MlflowException) as refused:
+        ask(serve(pipeline), "tea", **params)
+    assert (refused.value.message, refused.value.get_http_status_code()) == (message, 400)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("1 2", "vector 1 of '1 2': has 2 numbers where 8 are needed"), (None, "text of row 0 is None; needed: a string")],
+)
+def test_a_text_that_cannot_be_read_is_a_400_in_one_line(
+    serve: Callable[[str], Served], text: Any, message: str
+) -> None:
+    with pytest.raises(MlflowException, match=message) as refused:
+        ask(serve("frames"), text)
+    assert refused.value.get_http_status_code() == 400
+    assert "\n" not in refused.value.message

@@ -4,6 +4,7 @@ import importlib
 import math
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,40 @@ def test_a_run_that_ends_well_is_found_by_its_model(home: Path) -> None:
     assert run.info.status == "FINISHED"
     assert run.data.tags["model.sha256"] == DIGEST
     assert run.data.tags["fingerprint"] == "f1"
-    assert run.data.params["model.cell"] == "lstm"
+    assert run.data.params["model.encoder.cell"] == "lstm"
     assert run.data.params["shape"] == "n_to_m"
     assert history(run.info.run_id, "loss") == [(0, 2.0), (1, 1.0), (2, 0.0)]
     assert set(run.data.metrics) == {"loss"}
+
+
+TITLES = {
+    "translate": "lstm 256 · general · bpe 8000",
+    "letter": "linear · classifier · label",
+    "caption": "relu 64 · decoder lstm 64 · char 300",
+    "language": "lstm 256 · language model · space 33280",
+    "frames": "lstm 128 · tagger · space 20",
+    "classify": "gru 256 · classifier · space 9000",
+    "rows": "lstm 64 · classifier · vectors",
+}
+
+
+@pytest.mark.parametrize("pipeline", TITLES)
+def test_a_title_tells_models_apart(
+    pipeline: str, make_params: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DVC_EXP_NAME", raising=False)
+    assert tracking.title(make_params(pipeline)) == TITLES[pipeline]
+    assert tracking.run_name(make_params(pipeline), DIGEST) == f"{TITLES[pipeline]} · abababab"
+
+
+def test_every_parameter_of_a_recipe_has_a_dotted_name(make_params: Callable[..., Any]) -> None:
+    found = tracking.recipe_params(make_params("classify"))
+    assert found["prepare.corpus.format"] == "csv"
+    assert found["prepare.split.test.rows"] == "[5453, 5953]"
+    assert found["tokenize.source.vocab_size"] == "9000"
+    assert found["model.head.kind"] == "classifier"
+    assert found["train.bptt"] == "null"
+    assert not [name for name in found if name.startswith(("evaluate", "register", "fetch"))]
 
 
 def break_off(error: type[BaseException]) -> None:

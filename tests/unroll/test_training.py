@@ -4,51 +4,74 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from lightning_fabric import Fabric
-from torch import nn
+from torch import Tensor, nn
 
+from tests import tiny
 from unroll import training
-from unroll.batches import Batch, make_batch
+from unroll.batches import Batch, Streams, make_batch
+from unroll.cells import State
 from unroll.errors import DivergenceError
-from unroll.model import Candidates
+from unroll.model import Candidates, Outcome
 from unroll.params import Train
 
 V = 12
+RECIPE = tiny.recipe(tiny.pipeline())
+CPU = torch.device("cpu")
 
 
 class Rows:
-    """Stands in for `Batches`: the same two batches every epoch."""
+    """Rows of a split: the same two batches every epoch."""
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         for ids in ([5, 6], [7, 8, 9]):
-            yield make_batch([np.array(ids)], [np.array(ids)], reverse=False)
+            yield make_batch([np.array(ids)], [np.array(ids)], RECIPE)
 
 
 class Unigram(nn.Module):
-    """The smallest language model: one logit for each token, whatever the batch."""
+    """The smallest language model: one logit for each token, whatever the batch.
+
+    Its state counts the batches it read on end. It remembers from which count each batch went on, and its share of own
+    tokens.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.logits = nn.Parameter(torch.zeros(V))
+        self.starts: list[float | None] = []
+        self.owns: list[float] = []
 
-    def forward(self, batch: Batch, candidates: Candidates | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(
+        self,
+        batch: Batch,
+        candidates: Candidates | None = None,
+        own: float = 0.0,
+        start: tuple[State, ...] | None = None,
+    ) -> Outcome:
+        assert start is None or not start[0][0].requires_grad
+        self.starts.append(None if start is None else float(start[0][0]))
+        self.owns.append(own)
+        count = 1 + (start[0][0] if start else torch.zeros(1, 1))
+        final = ((count + 0 * self.logits[:1, None],),)
         labels = batch.output_BT[batch.mask_BT]
         if candidates is None:
-            return self.logits.expand(len(labels), V), labels
+            return Outcome(self.logits.expand(len(labels), V), labels, None, final)
         logits = self.logits[candidates.ids_C] + candidates.offsets_C
-        return logits.expand(len(labels), -1), torch.searchsorted(candidates.ids_C, labels)
+        return Outcome(logits.expand(len(labels), -1), torch.searchsorted(candidates.ids_C, labels), None, final)
 
 
 def settings(**changes: object) -> Train:
     values = {
-        "updates": 40, "batch_tokens": 10, "learning_rate": 0.1, "warmup": 0, "decay": "none", "weight_decay": 0.0,
-        "clip": 1.0, "label_smoothing": 0.0, "sampled_softmax": 0, "log_every": 10,
-        "validate_every": 20, "validation_rows": 10, "patience": 9, "average": 1, "precision": "32-true",
-        "accelerator": "cpu", "threads": 1, "seed": 1,
+        "updates": 40, "batch_tokens": 10, "bptt": None, "learning_rate": 0.1, "warmup": 0, "decay": "none",
+        "weight_decay": 0.0, "clip": 1.0, "label_smoothing": 0.0, "scheduled_sampling": 0.0, "sampled_softmax": 0,
+        "log_every": 10, "validate_every": 20, "validation_rows": 10, "select_by": "loss", "patience": 9, "average": 1,
+        "precision": "32-true", "accelerator": "cpu", "threads": 1, "seed": 1,
     }  # fmt: skip
     return Train.model_validate(values | changes)
 
@@ -56,7 +79,7 @@ def settings(**changes: object) -> Train:
 def fit(scores: list[float], **changes: object) -> tuple[Unigram, list[training.Progress]]:
     model, ahead = Unigram(), iter(scores)
     fabric = Fabric(accelerator="cpu", devices=1)
-    return model, list(training.fit(model, V, Rows(), Rows(), lambda: next(ahead), settings(**changes), fabric))
+    return model, list(training.fit(model, V, Rows(), Rows(), lambda loss: next(ahead), settings(**changes), fabric))
 
 
 def test_the_loss_falls_to_the_entropy_of_the_data() -> None:
@@ -79,10 +102,10 @@ def test_patience_ends_training_early() -> None:
 
 
 def test_the_best_weights_are_kept_and_averaged() -> None:
-    copies: list[torch.Tensor] = []
+    copies: list[Tensor] = []
     model, ahead = Unigram(), iter([1.0, 8.0, 9.0, 2.0])
 
-    def score() -> float:
+    def score(loss: float) -> float:
         copies.append(model.logits.detach().clone())
         return next(ahead)
 
@@ -122,7 +145,8 @@ def test_candidates_hold_every_label_and_the_whole_vocabulary_is_the_exact_softm
         model.logits.normal_()
     every = training.sample_candidates(batch, V, 10_000, generator)
     assert every.ids_C.tolist() == list(range(V))
-    exact, sampled = (training.cross_entropy(*model(batch, c), 0.0) for c in (None, every))
+    outcomes = [model(batch, candidates) for candidates in (None, every)]
+    exact, sampled = (training.cross_entropy(one.logits_NV, one.labels_N, 0.0) for one in outcomes)
     torch.testing.assert_close(exact, sampled)
 
 
@@ -146,13 +170,156 @@ def test_divergence_is_named_with_the_parameters_that_help() -> None:
         model.logits[0] = math.nan
     fabric = Fabric(accelerator="cpu", devices=1)
     with pytest.raises(DivergenceError, match=r"update 1.*learning_rate"):
-        list(training.fit(model, V, Rows(), Rows(), lambda: 0.0, settings(), fabric))
+        list(training.fit(model, V, Rows(), Rows(), lambda loss: 0.0, settings(), fabric))
 
 
 def test_reading_without_a_learner_changes_nothing() -> None:
     model = Unigram()
-    loss, tokens = training.run_epoch(model, Rows().epoch(0), torch.device("cpu"))
+    loss, tokens = training.run_epoch(model, Rows().epoch(0), CPU)
     assert loss == pytest.approx(math.log(V))
     assert tokens == 12
     assert model.logits.grad is None
     assert not model.training
+
+
+def test_the_score_is_told_the_validation_loss() -> None:
+    told: list[float] = []
+
+    def score(loss: float) -> float:
+        told.append(loss)
+        return -loss
+
+    fabric = Fabric(accelerator="cpu", devices=1)
+    seen = list(training.fit(Unigram(), V, Rows(), Rows(), score, settings(), fabric))
+    valid = [(p.valid_loss, p.valid_score) for p in seen if p.valid_loss is not None]
+    assert valid == [(loss, -loss) for loss in told]
+    assert len(told) == 2
+    assert told[1] < told[0] < math.log(V)
+
+
+def test_the_share_of_own_tokens_rises_evenly() -> None:
+    model, _ = fit([1, 2], scheduled_sampling=0.6)
+    in_training = [own for own, start in zip(model.owns, model.starts, strict=True) if start is None]
+    learnt = [own for own in model.owns if own]
+    assert learnt == pytest.approx([0.6 * n / 40 for n in range(1, 40)])
+    assert len(in_training) == 40 + 2 * 2  # two validations of two batches hear the target alone
+    assert max(fit([1, 2])[0].owns) == 0
+
+
+# Running text
+
+
+def text(length: int, streams: int = 1, steps: int = 5) -> Streams:
+    return Streams([np.arange(length - 1) % 7 + 5], np.array([length - 1]), streams, steps, seed=1)
+
+
+def test_a_state_is_carried_from_batch_to_batch_and_dropped_at_a_new_beginning() -> None:
+    model = Unigram()
+    batches = [*text(18).epoch(0), *text(12).epoch(0)]
+    training.run_epoch(model, batches, CPU)
+    assert model.starts == [None, 1.0, 2.0, 3.0, None, 1.0, 2.0]
+
+
+@pytest.fixture
+def unbroken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No stream begins anew."""
+    monkeypatch.setattr(training, "ANEW", 0.0)
+
+
+@pytest.mark.usefixtures("unbroken")
+@pytest.mark.parametrize("log_every", [1, 3, 40])
+def test_where_progress_is_told_does_not_part_a_text(log_every: int) -> None:
+    model, fabric = Unigram(), Fabric(accelerator="cpu", devices=1)
+    how = settings(updates=14, log_every=log_every, validate_every=14)
+    list(training.fit(model, V, text(30), text(12), lambda loss: 0.0, how, fabric))
+    batches = [len(list(text(30).epoch(epoch))) for epoch in range(3)]
+    expected = [None if n == 0 else float(n) for count in batches for n in range(count)]
+    assert model.starts == [*expected[:14], None, 1.0, 2.0]
+
+
+@pytest.mark.usefixtures("unbroken")
+def test_a_validation_in_the_middle_of_a_text_does_not_part_it() -> None:
+    model, fabric = Unigram(), Fabric(accelerator="cpu", devices=1)
+    how = settings(updates=6, log_every=2, validate_every=2)
+    list(training.fit(model, V, text(30), text(12), lambda loss: 0.0, how, fabric))
+    validation = [None, 1.0, 2.0]
+    assert model.starts == [None, 1.0, *validation, 2.0, 3.0, *validation, 4.0, 5.0, *validation]
+
+
+def test_now_and_then_a_stream_begins_anew_and_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    learner = training.Learner(Unigram(), V, settings(), Fabric(accelerator="cpu", devices=1))
+    learner.final = ((torch.ones(2000, 3), torch.ones(2000, 3)),)
+    batch = list(text(4000, streams=2000, steps=1).epoch(0))[1]
+    ((h, c),) = learner.start(batch)
+    assert torch.equal(h, c)
+    assert set(h.sum(1).tolist()) == {0.0, 3.0}
+    assert float(1 - h.mean()) == pytest.approx(training.ANEW, abs=0.02)
+    assert learner.start(replace(batch, continues=False)) is None
+
+
+def test_padding_at_the_end_of_a_stream_is_not_scored() -> None:
+    loss, _ = training.run_epoch(Unigram(), text(17, streams=3).epoch(0), CPU)
+    model = Unigram()
+    with torch.no_grad():
+        model.logits[0] = 100.0  # were <pad> an output, it would cost nothing
+    padded, _ = training.run_epoch(model, text(17, streams=3).epoch(0), CPU)
+    assert loss == pytest.approx(math.log(V))
+    assert padded > 50
+
+
+# Hard attention
+
+
+def outcome(seed: int = 0) -> Outcome:
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(4, V, generator=generator, requires_grad=True)
+    log_probs = -torch.rand(4, generator=generator)
+    baselines = torch.randn(4, generator=generator)
+    policy = (log_probs.requires_grad_(), baselines.requires_grad_())
+    return Outcome(logits, torch.tensor([1, 4, 7, 1]), policy, ())
+
+
+def test_reinforce_follows_its_formula() -> None:
+    one = outcome()
+    rewards = one.logits_NV.detach().log_softmax(1)[range(4), one.labels_N]
+    log_probs, baselines = one.policy
+    advantages = (rewards - baselines).detach()
+    expected = ((rewards - baselines) ** 2).mean() - (advantages * log_probs).mean()
+    torch.testing.assert_close(training.reinforce(one), expected)
+
+
+def test_reinforce_moves_choices_by_their_advantage_and_baselines_towards_the_reward() -> None:
+    one = outcome()
+    log_probs, baselines = one.policy
+    training.reinforce(one).backward()
+    rewards = one.logits_NV.detach().log_softmax(1)[range(4), one.labels_N]
+    torch.testing.assert_close(log_probs.grad, -(rewards - baselines.detach()) / 4)
+    torch.testing.assert_close(baselines.grad, -2 * (rewards - baselines.detach()) / 4)
+    assert one.logits_NV.grad is None  # a reward is what happened: nothing is learnt through it
+
+
+class Bandit(Unigram):
+    """Chooses one of two places; the label is said from the second alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places = nn.Parameter(torch.zeros(2))
+        self.baseline = nn.Parameter(torch.zeros(()))
+
+    def forward(self, batch: Batch, *args: Any, **kwargs: Any) -> Outcome:
+        one = super().forward(batch)
+        count = len(one.labels_N)
+        at = self.places.detach().softmax(0).multinomial(count, replacement=True)
+        right = nn.functional.one_hot(one.labels_N, V) * 6.0
+        logits = torch.where(at[:, None] == 1, right, -right) + 0 * one.logits_NV
+        policy = (self.places.log_softmax(0)[at], self.baseline.expand(count)) if self.training else None
+        return Outcome(logits, one.labels_N, policy, ())
+
+
+def test_what_pays_is_chosen_more_and_more() -> None:
+    torch.manual_seed(0)
+    model = Bandit()
+    fabric = Fabric(accelerator="cpu", devices=1)
+    how = settings(updates=150, validate_every=150, learning_rate=0.05)
+    list(training.fit(model, V, Rows(), Rows(), lambda loss: 0.0, how, fabric))
+    assert float(model.places.detach().softmax(0)[1]) > 0.95

@@ -1,0 +1,209 @@
+"""Every pipeline of params.yaml, cut down, through every stage from raw files to its scores."""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+import json
+import math
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stages import Folders, embed, evaluate, prepare, tokenize, train
+from tests.grammar import OBJECTS, PAIRS
+from unroll import artifacts, checkpoints, corpus
+from unroll.params import HEADS_OF, Pipeline, Vectors
+
+ROOT = Path(__file__).parents[2]
+PIPELINES: list[str] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["pipelines"]
+STAGES = (prepare, tokenize, embed, train, evaluate)
+CUT = {
+    "prepare.max_rows": 300, "embed.epochs": 1, "train.updates": 12, "train.warmup": 2, "train.validate_every": 6,
+    "train.log_every": 3, "train.validation_rows": 5, "train.threads": 1, "evaluate.threads": 1,
+    "evaluate.pictures": 2,
+}  # fmt: skip
+"""As `make smoke`, and smaller still."""
+SPLITS = ("train", "valid", "test")
+
+
+def sentences(count: int, seed: int) -> list[str]:
+    rng = random.Random(seed)
+    return [rng.choice(PAIRS)[0] for _ in range(count)]
+
+
+def write_pairs(raw: Path) -> None:
+    (raw / "spa.tsv").write_text("".join(f"{s}\t{t}\tme\n" for s, t in PAIRS), encoding="utf-8")
+
+
+def write_names(raw: Path, files: list[str]) -> None:
+    for seed, file in enumerate(files):
+        rng = random.Random(seed)
+        letters = rng.sample("aeiou", 3) + rng.sample("bcdfghjklmnprstvz", 6)
+        names = ["".join(rng.choices(letters, k=rng.randint(3, 8))).title() for _ in range(20)]
+        (raw / file).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+
+
+def write_scans(raw: Path) -> None:
+    rng = random.Random(1)
+    rows = []
+    for number in range(250):
+        stripes = [16 * (cell // 7 % 10 == number % 10) + rng.randint(-2, 2) for cell in range(64)]
+        rows.append([*(min(16, max(0, grey)) for grey in stripes), number % 10])
+    lines = "".join(",".join(map(str, row)) + "\n" for row in rows)
+    (raw / "digits.csv.gz").write_bytes(gzip.compress(lines.encode(), mtime=0))
+
+
+def write_running_text(raw: Path) -> None:
+    for seed, (split, count) in enumerate(zip(("train", "valid", "test"), (300, 10, 10), strict=True)):
+        text = "".join(f" {line.replace('.', ' .')} \n" for line in sentences(count, seed))
+        (raw / f"{split}.raw.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
+
+
+def write_questions(raw: Path) -> None:
+    rng = random.Random(1)
+    asked = {0: "What is", 1: "Which of them was", 2: "What is short for", 3: "Who had", 4: "How many", 5: "Where was"}
+    with (raw / "trec.csv").open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["", "coarse", "fine", "text"])
+        for number in range(5952):
+            label = rng.randrange(6)
+            rows.writerow([number, label, 0, f"{asked[label]} {rng.choice(list(OBJECTS))} number {number} ?"])
+    vectors = "".join(f"{word} {' '.join(['0.5', '-0.5'] * 25)}\n" for word in ("what", "who", "milk", "?"))
+    (raw / "glove.6B.50d.txt.bz2").write_bytes(bz2.compress(vectors.encode()))
+
+
+def write_raw(params: Pipeline, folders: Folders) -> None:
+    """Write files of the names and forms that the pipeline would fetch, in them little."""
+    source: Any = params.prepare.corpus
+    with artifacts.writing(folders.raw, "raw", {}) as raw:
+        if source.format == "tsv":
+            write_pairs(raw)
+        elif source.format == "csv":
+            write_questions(raw)
+        elif source.format == "table":
+            write_scans(raw)
+        elif params.autoregressive:
+            write_running_text(raw)
+        else:
+            write_names(raw, list(source.files.values() if source.format == "labelled" else source.files))
+
+
+@pytest.fixture(scope="module")
+def walk(
+    make_params: Callable[..., Pipeline], blank_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], tuple[Pipeline, Folders]]:
+    """A function that runs all stages of a pipeline in a folder of its own."""
+
+    def walk(pipeline: str) -> tuple[Pipeline, Folders]:
+        params, root = make_params(pipeline, **CUT), tmp_path_factory.mktemp(pipeline)
+        shutil.copy(blank_store, root / "mlflow.db")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(root)
+            for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME", "DVC_STAGE"):
+                patch.delenv(name, raising=False)
+            folders = Folders(Path(), pipeline)
+            write_raw(params, folders)
+            for stage in STAGES:
+                stage.run(params, folders)
+        return params, Folders(root, pipeline)
+
+    return walk
+
+
+@pytest.fixture(scope="module", params=PIPELINES)
+def walked(request: pytest.FixtureRequest, walk: Callable[[str], tuple[Pipeline, Folders]]) -> tuple[Pipeline, Folders]:
+    """A pipeline after its evaluation."""
+    return walk(request.param)
+
+
+def outs(pipeline: str) -> Iterator[str]:
+    """Yield the paths that dvc.yaml says the stages write, register apart."""
+    declared = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    for stage in (module.__name__.rpartition(".")[2] for module in STAGES):
+        for kind in ("outs", "metrics", "plots"):
+            for out in declared[stage].get(kind, []):
+                path = out if isinstance(out, str) else next(iter(out))
+                yield path.replace("${item.pipeline}", pipeline)
+
+
+def contents(folders: Folders) -> dict[str, bytes]:
+    """Every file that the stages wrote."""
+    wholes = (path for name in ("data", "reports") for path in (folders.root / name).rglob("*") if path.is_file())
+    return {path.relative_to(folders.root).as_posix(): path.read_bytes() for path in wholes}
+
+
+def test_a_pipeline_writes_what_dvc_is_told_and_nothing_else(walked: tuple[Pipeline, Folders]) -> None:
+    _, folders = walked
+    declared = list(outs(folders.pipeline))
+    assert [path for path in declared if not (folders.root / path).exists()] == []
+    known = tuple(f"{path}/" for path in (*declared, f"data/{folders.pipeline}/raw"))
+    assert [path for path in contents(folders) if not f"{path}/".startswith(known)] == []
+
+
+def test_its_rows_are_split_without_leakage(walked: tuple[Pipeline, Folders]) -> None:
+    params, folders = walked
+    rows = {split: list(corpus.prepared(folders.prepared / f"{split}.tsv")) for split in SPLITS}
+    assert all(rows.values())
+    report = json.loads((folders.reports / "prepare.json").read_text())
+    if params.prepare.split.kind == "grouped":
+        assert {report[f"{split}_leakage_percent"] for split in ("valid", "test")} == {0}
+
+
+def test_its_score_leads_its_report_and_is_that_of_its_rows(walked: tuple[Pipeline, Folders]) -> None:
+    params, folders = walked
+    report = json.loads((folders.reports / "evaluate.json").read_text())
+    assert isinstance(report[report["main"]], float)
+    assert (params.evaluate.baseline is None) == ("baseline" not in report)
+    rows = [json.loads(line) for line in (folders.evaluation / "test.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert {"source", "references", "hypothesis"} <= rows[0].keys()
+    if report["main"] != "bleu":
+        total, weight = (sum(row[name] for row in rows) for name in ("value", "weight"))
+        worth = {
+            "accuracy": lambda: 100 * total / weight,
+            "nats_per_letter": lambda: -total / weight,
+            "perplexity": lambda: math.exp(-total / weight),
+            "bits_per_letter": lambda: -total / math.log(2) / report["letters"],
+        }[report["main"]]
+        assert report[report["main"]] == pytest.approx(worth(), rel=1e-3)
+
+
+def test_its_checkpoint_is_asked_as_it_is_to_be(walked: tuple[Pipeline, Folders]) -> None:
+    params, folders = walked
+    made = checkpoints.load(folders.model)
+    assert made.params.model == params.model
+    head = "language model" if params.autoregressive else params.model.head.kind
+    assert head in HEADS_OF[params.evaluate.search.kind]
+    train_report = json.loads((folders.reports / "train.json").read_text())
+    assert train_report["updates"] == CUT["train.updates"]
+
+
+def test_its_pictures_are_pictures(walked: tuple[Pipeline, Folders]) -> None:
+    params, folders = walked
+    drawn = {path.name: path.read_bytes()[:4] for path in (folders.reports / "pictures").iterdir()}
+    assert set(drawn.values()) == {b"\x89PNG"}
+    assert "curves.png" in drawn
+    assert ("scans.png" in drawn) == isinstance(params.tokenize.source, Vectors)
+    assert ("attention.png" in drawn) == (folders.pipeline == "translate")
+
+
+@pytest.mark.parametrize("pipeline", ["name", "language"])
+def test_the_same_parameters_give_the_same_bytes_at_every_stage(
+    walk: Callable[[str], tuple[Pipeline, Folders]], pipeline: str
+) -> None:
+    first, second = (contents(walk(pipeline)[1]) for _ in range(2))
+    assert f"data/{pipeline}/model/model.safetensors" in first
+    assert [path for path in first if first[path] != second.get(path)] == []
+    assert first.keys() == second.keys()
+
+
+def test_every_kind_of_vocabulary_and_of_search_is_shipped() -> None:
+    sections = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    assert {sections[name]["evaluate"]["search"]["kind"] for name in PIPELINES} == HEADS_OF.keys()
+    assert {sections[name]["shape"] for name in PIPELINES} == {"one_to_one", "one_to_n", "n_to_n", "n_to_one", "n_to_m"}
