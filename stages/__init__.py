@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -66,6 +67,8 @@ class Folders:
 
 def main(run: Callable[[params.Pipeline, Folders], None]) -> None:
     """Run one stage for the pipeline named on the command line; end with one line and an exit code if it fails."""
+    # MKL then adds in one order, whatever else the machine is busy with; it costs nothing that could be measured.
+    os.environ.setdefault("MKL_CBWR", "AUTO")
     with one_line():
         if len(sys.argv) != 2:
             raise ParamsError(f"usage: python -m {run.__module__} PIPELINE")
