@@ -13,8 +13,8 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 unexport OMP_NUM_THREADS # params.yaml says how many threads
 
-# What `make smoke` turns down in a pipeline of each shape, so that each stage is through in moments. It is a DVC experiment, so it
-# runs on a copy of what git tracks: `git add` a new file first.
+# What `make smoke` turns down in a pipeline of each shape, so that each stage is through in moments. It is a DVC
+# experiment, so it runs on a copy of what git tracks: `git add` a new file first.
 PIPELINES = $(shell $(BIN)/python -c "import yaml; print(*yaml.safe_load(open('params.yaml'))['pipelines'])")
 SMOKED := letter name frames classify translate
 SMALL := prepare.max_rows=1000 embed.epochs=1 train.updates=60 train.warmup=10 train.validate_every=30 \
