@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from unroll import params
+from unroll import params, processes
 from unroll.errors import ParamsError, one_line
 
 
@@ -50,6 +50,11 @@ class Folders:
         return self.root / "data" / self.pipeline / "model"
 
     @property
+    def snapshots(self) -> Path:
+        """Where trainings stand that are not done; no stage's output."""
+        return self.root / ".checkpoints" / self.pipeline
+
+    @property
     def evaluation(self) -> Path:
         """Hypotheses beside their references."""
         return self.root / "data" / self.pipeline / "evaluation"
@@ -69,8 +74,14 @@ def main(run: Callable[[params.Pipeline, Folders], None]) -> None:
     """Run one stage for the pipeline named on the command line; end with one line and an exit code if it fails."""
     # MKL then adds in one order, whatever else the machine is busy with; it costs nothing that could be measured.
     os.environ.setdefault("MKL_CBWR", "AUTO")
+    stage = Path(sys.argv[0]).stem
+    processes.end_tidily()
+    processes.end_with_dvc()
     with one_line():
         if len(sys.argv) != 2:
-            raise ParamsError(f"usage: python -m {run.__module__} PIPELINE")
-        pipeline = sys.argv[1]
-        run(params.load(Path("params.yaml"), pipeline), Folders(Path(), pipeline))
+            raise ParamsError(f"usage: python -m stages.{stage} PIPELINE")
+        folders = Folders(Path(), sys.argv[1])
+        settings = params.load(Path("params.yaml"), folders.pipeline)
+        name = f"{stage}@{folders.pipeline}"
+        with processes.alone(folders.snapshots.with_name(f"{name}.lock"), name):
+            run(settings, folders)

@@ -6,6 +6,8 @@ in   data/<pipeline>/tokenized/           ids and tokenizers
 out  data/<pipeline>/model/               the checkpoint
      reports/<pipeline>/train.json, curves.csv
      a run in MLflow, which follows the curves as they grow
+
+A training that was killed goes on where it stood, and ends in the same bytes.
 """
 
 from __future__ import annotations
@@ -13,13 +15,14 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pipelines import SHAPES
 from stages import Folders, main
-from unroll import artifacts, corpus
+from unroll import artifacts, corpus, origin
 from unroll.errors import ParamsError, ResourceError
 from unroll.params import Pipeline, Recipe, Train, dump
 
@@ -28,10 +31,14 @@ if TYPE_CHECKING:
 
     from unroll.batches import Epochs
     from unroll.model import Network
-    from unroll.training import Progress
+    from unroll.snapshots import Snapshots
+    from unroll.tracking import LiveRun
+    from unroll.training import Progress, Training
 
 CURVES = ("update", "train_loss", "learning_rate", "gradient_norm", "valid_loss", "valid_score")
 INPUTS = ("prepared", "tokenized", "embedded")
+Point = dict[str, float]
+"""One row of the curves."""
 
 
 def run(params: Pipeline, folders: Folders) -> None:
@@ -39,21 +46,20 @@ def run(params: Pipeline, folders: Folders) -> None:
     import torch
 
     from unroll import checkpoints, model, tracking
+    from unroll.snapshots import Snapshots
 
     recipe = declared(params)
     model.check(recipe)
     inputs = {kind: artifacts.verify(getattr(folders, kind), kind) for kind in INPUTS}
-    fingerprint = hashlib.sha256(artifacts.dump_json([inputs, dump(recipe)]).encode()).hexdigest()
+    code = [origin.sources_sha256(), torch.__version__]
+    fingerprint = hashlib.sha256(artifacts.dump_json([inputs, dump(recipe), code]).encode()).hexdigest()
     torch.set_num_threads(recipe.train.threads)
     torch.manual_seed(recipe.train.seed)
     network = first_model(recipe, folders)
-    points: list[dict[str, float]] = []
-    with tracking.live(folders.pipeline, params, fingerprint) as live, progress_bar(recipe.train.updates) as advance:
-        for progress in learning(network, recipe, folders):
-            advance(progress)
-            points.append(point(progress))
-            shown = {name: value for name, value in points[-1].items() if name != "update"}
-            live.log(shown | {"tokens_per_second": progress.tokens / progress.seconds}, progress.update)
+    training = prepared(network, recipe, folders)
+    snapshots = Snapshots(folders.snapshots, fingerprint)
+    with tracking.live(folders.pipeline, params, fingerprint) as live:
+        points = learn(training, snapshots, live)
         manifest = checkpoints.save(folders.model, network, recipe, folders.tokenized, inputs)
         live.adopt(artifacts.identity(manifest))
 
@@ -65,6 +71,28 @@ def run(params: Pipeline, folders: Folders) -> None:
     }
     artifacts.write_file(folders.reports / "train.json", artifacts.dump_json(report))
     artifacts.write_file(folders.reports / "curves.csv", table(points))
+    snapshots.clear()
+
+
+def learn(training: Training, snapshots: Snapshots, live: LiveRun) -> list[Point]:
+    """Train a model in place, from where an earlier process was killed if one was; return the points of its curves."""
+    from unroll.training import fit
+
+    points: list[Point] = []
+    if found := snapshots.latest():
+        state, points = found
+        training.restore(state)
+    updates = training.params.updates
+    with progress_bar(updates, training.learner.updates) as advance:
+        for point in points:  # of which the store may not have heard
+            live.log(shown(point), int(point["update"]))
+        for progress in fit(training):
+            advance(progress)
+            points.append(point_of(progress))
+            live.log(shown(points[-1]) | {"tokens_per_second": progress.tokens / progress.seconds}, progress.update)
+            if snapshots.due() and progress.update < updates:
+                snapshots.save(training.state(), points)
+    return points
 
 
 def declared(params: Pipeline) -> Recipe:
@@ -100,12 +128,12 @@ def first_model(recipe: Recipe, folders: Folders) -> Network:
     return model.build(recipe, sizes, vectors)
 
 
-def learning(network: Network, recipe: Recipe, folders: Folders) -> Iterator[Progress]:
-    """Train a model in place, scoring its quickest answers to distinct validation sources, or its loss alone."""
+def prepared(network: Network, recipe: Recipe, folders: Folders) -> Training:
+    """Return a training that scores a model's quickest answers to distinct validation sources, or its loss alone."""
     from unroll import scoring, text
     from unroll.batches import batches
     from unroll.predictor import Predictor
-    from unroll.training import fit
+    from unroll.training import Training
 
     settings = recipe.train
     sides = ("source",) if recipe.autoregressive else ("source", "target")
@@ -122,7 +150,7 @@ def learning(network: Network, recipe: Recipe, folders: Folders) -> Iterator[Pro
     def score(loss: float) -> float:
         return -loss if settings.select_by == "loss" else scoring.validation(predictor, pairs)
 
-    return fit(network, len(tokenizers["target"]), train, valid, score, settings, device(settings))
+    return Training(network, len(tokenizers["target"]), train, valid, score, settings, device(settings))
 
 
 def device(params: Train) -> Fabric:
@@ -146,24 +174,33 @@ def spread(pairs: dict[str, list[str]], most: int) -> dict[str, list[str]]:
 
 
 @contextmanager
-def progress_bar(updates: int) -> Iterator[Callable[[Progress], None]]:
+def progress_bar(updates: int, done: int) -> Iterator[Callable[[Progress], None]]:
     """Show updates done, time left, tokens a second and losses."""
     from tqdm import tqdm
 
-    with tqdm(total=updates, desc="train", unit=" updates", smoothing=0.05, dynamic_ncols=True) as bar:
-        shown: dict[str, str] = {}
+    with tqdm(total=updates, initial=done, desc="train", unit=" updates", smoothing=0.05, dynamic_ncols=True) as bar:
+        told: dict[str, str] = {}
 
         def advance(progress: Progress) -> None:
-            shown.update(tokens=f"{progress.tokens / progress.seconds:,.0f}/s", loss=f"{progress.train_loss:.3f}")
+            told.update(tokens=f"{progress.tokens / progress.seconds:,.0f}/s", loss=f"{progress.train_loss:.3f}")
             if progress.valid_score is not None:
-                shown.update(valid=f"{progress.valid_loss:.3f}", score=f"{progress.valid_score:.2f}")
-            bar.set_postfix(shown, refresh=False)
+                told.update(valid=f"{progress.valid_loss:.3f}", score=f"{progress.valid_score:.2f}")
+            if progress.skipped:
+                bar.write(
+                    f"train: {progress.skipped} updates to {progress.update} skipped: gradients not finite", sys.stderr
+                )
+            bar.set_postfix(told, refresh=False)
             bar.update(progress.update - bar.n)
 
         yield advance
 
 
-def point(progress: Progress) -> dict[str, float]:
+def shown(point: Point) -> dict[str, float]:
+    """Return the metrics of a point, without the update they belong to."""
+    return {name: value for name, value in point.items() if name != "update"}
+
+
+def point_of(progress: Progress) -> Point:
     """Return one row of the curves; validation columns only where there was one."""
     found = {
         "update": progress.update,
@@ -176,7 +213,7 @@ def point(progress: Progress) -> dict[str, float]:
     return found
 
 
-def table(points: list[dict[str, float]]) -> str:
+def table(points: list[Point]) -> str:
     """Return the curves as CSV, cells empty where there is no point."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, CURVES, lineterminator="\n")

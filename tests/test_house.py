@@ -16,10 +16,10 @@ from unroll.params import Pipeline, dump
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("unroll", "stages", "pipelines")
 ORDER = [
-    "errors", "params", "artifacts", "corpus", "text", "batches", "embeddings", "cells", "layers", "attention",
-    "encoders", "decoders", "heads", "model", "search", "metrics", "baselines", "training", "checkpoints", "predictor",
-    "scoring", "origin",
-    "tracking", "lineage", "card", "registry", "served", "plots", "ui", "cli",
+    "errors", "processes", "params", "artifacts", "corpus", "text", "batches", "embeddings", "cells", "layers",
+    "attention", "encoders", "decoders", "heads", "model", "search", "metrics", "baselines", "training", "snapshots",
+    "checkpoints", "predictor", "scoring", "origin", "tracking", "lineage", "card", "registry", "served", "plots", "ui",
+    "cli",
 ]  # fmt: skip
 """The modules of `unroll`: each may import those before it, and no other."""
 RESERVED = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,8 @@ def train(folder: Path, settings: Pipeline, pairs: Pairs) -> tuple[Network, Pred
 
     fabric = Fabric(accelerator="cpu", devices=1)
     last = 0.0
-    for progress in training.fit(model, len(tokenizers["target"]), *splits, score, settings.train, fabric):
+    learning = training.Training(model, len(tokenizers["target"]), *splits, score, settings.train, fabric)
+    for progress in training.fit(learning):
         last = progress.valid_score if progress.valid_score is not None else last
     return model, predictor, last
 
@@ -127,3 +129,13 @@ def checkpoint(folder: Path, settings: Pipeline | None = None, pairs: Pairs | No
     inputs["tokenized"] = artifacts.verify(folder / "tokenized", "tokenized")
     checkpoints.save(folder / "model", model, recipe(settings), folder / "tokenized", inputs)
     return folder / "model"
+
+
+def sign(folder: Path) -> None:
+    """Give a folder a manifest that agrees with its files, as someone with ill intent would."""
+    manifest = json.loads((folder / artifacts.MANIFEST).read_text(encoding="utf-8"))
+    names = {path.name for path in folder.iterdir()} - {artifacts.MANIFEST}
+    manifest["files"] = {name: artifacts.sha256(folder / name) for name in sorted(names)}
+    del manifest["sha256"]
+    text = artifacts.dump_json(manifest | {"sha256": artifacts.identity(manifest)})
+    (folder / artifacts.MANIFEST).write_text(text, encoding="utf-8", newline="")

@@ -1,7 +1,8 @@
 """A folder that names its parts: written aside, hashed, renamed into place, and verified when it is read.
 
-Every stage passes its results on as such a folder. `manifest.json` holds the SHA-256 of each file and, under `inputs`,
-the manifests of the folders it was made from, so the last folder of a pipeline carries its whole ancestry.
+Every stage passes its results on as such a folder. `manifest.json` holds the SHA-256 of each file, under `inputs` the
+manifests of the folders it was made from, so the last folder of a pipeline carries its whole ancestry, and the SHA-256
+of all this: no bit of a folder can change unnoticed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,50 +41,57 @@ def identity(manifest: Manifest) -> str:
 def write_file(path: Path, text: str) -> None:
     """Write a text file so that a reader sees the old one or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="", dir=path.parent, delete=False) as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
+    aside = path.with_name(f".{path.name}.part")
+    aside.write_text(text, encoding="utf-8", newline="")
+    _sync(aside)
+    os.replace(aside, path)
 
 
 @contextmanager
 def writing(folder: Path, kind: str, inputs: Mapping[str, Manifest]) -> Iterator[Path]:
     """Yield an empty folder to fill; on success give it a manifest and put it in the place of `folder`.
 
-    If the body raises, `folder` stays as it was.
+    If the body raises, `folder` stays as it was; what a killed process left aside is cleared by the next one.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    os.chmod(aside, 0o755)
+    aside = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
     try:
         yield aside
         files = {path.relative_to(aside).as_posix(): sha256(path) for path in _files(aside)}
-        write_file(aside / MANIFEST, dump_json({"kind": kind, "files": files, "inputs": dict(inputs)}))
+        manifest = {"kind": kind, "files": files, "inputs": dict(inputs)}
+        write_file(aside / MANIFEST, dump_json(manifest | {"sha256": identity(manifest)}))
+        for path in [*_files(aside), aside]:
+            _sync(path)
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(aside, folder)
+        _sync(folder.parent)
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
         raise
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or a folder's list of files, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def verify(folder: Path, kind: str) -> Manifest:
     """Return the manifest of a folder after checking every file it names.
 
     Raises:
-        IntegrityError: the manifest is missing or of another kind, or a file is missing, altered, or not named in it.
+        IntegrityError: the manifest is missing, altered or of another kind, or a file is missing, altered, or not named
+            in it.
     """
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        expected, found_kind = manifest["files"], manifest["kind"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(
-            f"{folder}: no readable {MANIFEST} ({error}); make the folder anew with dvc repro"
-        ) from None
-    if found_kind != kind:
-        raise IntegrityError(f"{folder}: holds '{found_kind}' where '{kind}' is needed")
+    manifest = _read(folder)
+    if manifest["kind"] != kind:
+        raise IntegrityError(f"{folder}: holds '{manifest['kind']}' where '{kind}' is needed")
+    expected = manifest["files"]
     present = {path.relative_to(folder).as_posix() for path in _files(folder)} - {MANIFEST}
     for name in sorted(present ^ expected.keys()):
         what = "is missing" if name in expected else f"is not named in {MANIFEST}"
@@ -94,6 +101,22 @@ def verify(folder: Path, kind: str) -> Manifest:
             raise IntegrityError(
                 f"{folder / name}: SHA-256 differs from {MANIFEST}: the file was altered; dvc pull or dvc repro"
             )
+    return manifest
+
+
+def _read(folder: Path) -> Manifest:
+    """Return a manifest that is, to the byte, what `writing` wrote."""
+    path = folder / MANIFEST
+    try:
+        text = path.read_text(encoding="utf-8")
+        manifest = json.loads(text)
+        unsigned = {name: manifest[name] for name in ("kind", "files", "inputs")}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise IntegrityError(
+            f"{folder}: no readable {MANIFEST} ({error}); make the folder anew with dvc repro"
+        ) from None
+    if text != dump_json(unsigned | {"sha256": identity(unsigned)}):
+        raise IntegrityError(f"{path}: is not what was written: the file was altered; dvc pull or dvc repro")
     return manifest
 
 

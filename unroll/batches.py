@@ -109,8 +109,8 @@ class Epochs(ABC):
     """The rows of a split, to be read again and again."""
 
     @abstractmethod
-    def epoch(self, epoch: int) -> Iterator[Batch]:
-        """Yield the batches of an epoch; epoch n is the same whether or not epochs before it were drawn."""
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
+        """Yield the batches of an epoch from number `first` on; the same whatever was drawn before."""
 
 
 class Rows(Epochs):
@@ -140,8 +140,8 @@ class Rows(Epochs):
         random.shuffle(batches)
         return batches
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
-        for rows in self.plan(epoch):
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
+        for rows in self.plan(epoch)[first:]:
             yield make_batch([self.source[row] for row in rows], [self.target[row] for row in rows], self.recipe)
 
 
@@ -168,13 +168,13 @@ class Streams(Epochs):
         inside = rows[max(first, 0) - self.starts[top] : last - self.starts[top]]
         return np.append(EOS, inside) if first < 0 else inside
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         random = np.random.default_rng((self.seed, epoch))
         each = -(-self.length // self.streams)
-        first = int(random.integers(1, self.steps + 1)) if epoch else self.steps
-        cuts = [0, *range(first, each, self.steps), each]
+        cut = int(random.integers(1, self.steps + 1)) if epoch else self.steps
+        cuts = [0, *range(cut, each, self.steps), each]
         nothing = torch.empty(self.streams, 0, dtype=torch.long)
-        for begin, end in itertools.pairwise(cuts):
+        for begin, end in itertools.pairwise(cuts[first:]):
             # The last stream may end before the others: what it lacks is padding, which is never scored.
             text = pad([self.span(i * each + begin - 1, min(i * each + end, self.length)) for i in range(self.streams)])
             lengths_B = torch.full((self.streams,), end - begin)

@@ -57,12 +57,21 @@ def one_line() -> Iterator[None]:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
+    except Exception as error:
+        what = _ran_out(error)
+        if what is None:
             raise
-        _end(f"no space left on the device for {error.filename or 'a file'}; free some", ResourceError.exit_code)
-    except MemoryError:
-        _end("out of memory; lower train.batch_tokens or evaluate.search.batch_sentences", ResourceError.exit_code)
+        _end(what, ResourceError.exit_code)
+
+
+def _ran_out(error: Exception) -> str | None:
+    """Return what to tell of an error if disk or memory ran out; libraries have their own words for it."""
+    text = str(error)
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in text:
+        return f"no space left on the device for {getattr(error, 'filename', None) or 'a file'}; free some"
+    if isinstance(error, MemoryError) or "can't allocate memory" in text or "out of memory" in text:
+        return "out of memory; lower train.batch_tokens or evaluate.search.batch_sentences"
+    return None
 
 
 def _end(message: str, exit_code: int) -> NoReturn:

@@ -25,9 +25,13 @@ def code_sha256(pipeline: str) -> str:
         for name, stage in stages.items()
         if name.endswith(f"@{pipeline}") and not name.startswith("register@")
     }
-    if not used:
-        files = (path for name in CODE for path in sorted(Path(name).glob("*.py")))
-        used = {path.as_posix(): artifacts.sha256(path) for path in files}
+    return hashlib.sha256(artifacts.dump_json(used).encode()).hexdigest() if used else sources_sha256()
+
+
+def sources_sha256() -> str:
+    """Return a hash over the .py files that are here."""
+    files = (path for name in CODE for path in sorted(Path(name).glob("*.py")))
+    used = {path.as_posix(): artifacts.sha256(path) for path in files}
     return hashlib.sha256(artifacts.dump_json(used).encode()).hexdigest()
 
 

@@ -12,17 +12,18 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
-from unroll import artifacts, card, lineage, metrics, origin
+from unroll import artifacts, card, lineage, metrics, origin, processes
 from unroll.errors import IntegrityError, ParamsError
 from unroll.params import Recipe, Register, Search, dump
 from unroll.tracking import (
     Point,
+    artifact_folder,
     experiment_of,
     find,
     flatten,
@@ -32,6 +33,7 @@ from unroll.tracking import (
     origin_tags,
     reaching,
     recipe_params,
+    root,
     run_name,
     title,
     where,
@@ -58,6 +60,10 @@ UNITS = {
     "bits_per_letter": (1, 3, "nats per token"),
 }
 """{main score: (what a difference of its rows is multiplied by, its decimals, what it is then)}"""
+ROUNDS = 5
+"""How often a version that was promoted looks whether another one was at the same time."""
+TURN_SECONDS = 600.0
+"""How long to wait until others have registered theirs."""
 REQUESTS = {
     "beam": ("beam", "n_best"),
     "sample": ("n_best", "temperature", "top_k", "top_p", "max_tokens", "seed"),
@@ -180,7 +186,8 @@ def register(search: Search, params: Register, folders: Folders, run: str) -> Re
     """Register a recorded model as code that loads without a pickle; return its version and the verdict on it.
 
     The same model with the same evaluation keeps its version. A new version becomes the challenger, and the champion
-    where there is none or where it is significantly better on the same test set.
+    where there is none or where it is significantly better on the same test set. Of two that come at once the better
+    one ends as champion: a local store takes one at a time, on a server each looks again after it was promoted.
 
     Args:
         search: how the model was scored, and answers unless a request says otherwise.
@@ -191,7 +198,8 @@ def register(search: Search, params: Register, folders: Folders, run: str) -> Re
     """
     digests = lineage.verify(folders.model, folders.evaluation)
     scores, rows = card.main_scores(card.scores(folders.reports)), card.rows(folders.evaluation)
-    with reaching() as client:
+    turn = processes.alone(root() / ".checkpoints" / "registry.lock", "the registry", TURN_SECONDS)
+    with turn if artifact_folder() else nullcontext(), reaching() as client:
         before = _version_of(client, params.name, digests)
         version = before or _create_version(
             client, _log_model(client, search, params.name, folders, run), params.name, folders, digests, scores
@@ -273,23 +281,44 @@ def _installed(package: str) -> str:
 
 def _judge(client: MlflowClient, params: Register, version: ModelVersion, rows: list[card.Row]) -> str:
     """Compare a version with the champion, move the aliases, write the verdict into its tags, and return it."""
-    champion = _alias(client, params.name, CHAMPION)
-    if champion is None or champion.version == version.version:
-        promoted, tags = True, {"verdict": "first"}
-    elif champion.tags.get("test.sha256") != version.tags["test.sha256"]:
-        promoted, tags = False, {"verdict": "test sets differ: not comparable"}
-    elif champion.tags.get("main") != version.tags["main"]:
-        promoted, tags = False, {"verdict": "main scores differ: not comparable"}
-    else:
-        promoted, tags = _compare(params, _champion_rows(client, champion), rows, champion)
-    if champion and champion.version != version.version:
-        tags["verdict.against"] = str(champion.version)
-    for alias in [CHALLENGER, *[CHAMPION] * promoted]:
-        client.set_registered_model_alias(version.name, alias, str(version.version))
+    client.set_registered_model_alias(version.name, CHALLENGER, str(version.version))
+    tags = _contend(client, params, version, rows)
     client.update_model_version(version.name, str(version.version), f"{version.description}\n\n{tags['verdict']}")
     for tag in sorted(tags, reverse=True):  # `verdict` comes last: a version without one is judged again
         client.set_model_version_tag(version.name, str(version.version), tag, tags[tag])
     return tags["verdict"]
+
+
+def _contend(client: MlflowClient, params: Register, version: ModelVersion, rows: list[card.Row]) -> dict[str, str]:
+    """Promote a version if it beats the champion, and whoever else was promoted meanwhile; return the verdict's tags.
+
+    MLflow's aliases know no compare-and-set: the last to write wins, so whoever wrote before looks again.
+    """
+    tags: dict[str, str] = {}
+    for _ in range(ROUNDS):
+        champion = _alias(client, params.name, CHAMPION)
+        if champion and champion.version == version.version and tags:
+            break
+        promoted, tags = _meet(client, params, version, champion, rows)
+        if not promoted:
+            break
+        client.set_registered_model_alias(version.name, CHAMPION, str(version.version))
+    return tags
+
+
+def _meet(
+    client: MlflowClient, params: Register, version: ModelVersion, champion: ModelVersion | None, rows: list[card.Row]
+) -> tuple[bool, dict[str, str]]:
+    """Return (whether a version is to be champion, the tags that say why)."""
+    if champion is None or champion.version == version.version:
+        return True, {"verdict": "first"}
+    against = {"verdict.against": str(champion.version)}
+    if champion.tags.get("test.sha256") != version.tags["test.sha256"]:
+        return False, {"verdict": "test sets differ: not comparable"} | against
+    if champion.tags.get("main") != version.tags["main"]:
+        return False, {"verdict": "main scores differ: not comparable"} | against
+    promoted, tags = _compare(params, _champion_rows(client, champion), rows, champion)
+    return promoted, tags | against
 
 
 def _compare(

@@ -11,7 +11,9 @@ import json
 import logging
 import math
 import os
+import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import psutil
 from pydantic import BaseModel
 
 from unroll import origin
@@ -31,7 +34,8 @@ if TYPE_CHECKING:
 
 LIVE_TIMEOUT, TIMEOUT = 3, 30
 """Seconds that a call may wait for a tracking server: while a model learns, and otherwise."""
-FLUSH_SECONDS = 2.0
+FLUSH_SECONDS, MOST_SECONDS, CLOSING_SECONDS = 2.0, 60.0, 60.0
+"""Between two sendings of points; at most, while the store does not answer; for the last ones, when all is done."""
 MOST_METRICS, MOST_PARAMS = 1000, 100
 """What MLflow takes in one call."""
 
@@ -161,27 +165,28 @@ def flatten(name: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 class LiveRun:
-    """The run of a model that is learning. If the store fails it says so once, and training goes on without it."""
+    """The run of a model that is learning. A thread mirrors it, so that a slow or dead store does not hold up training.
+
+    Points wait until the store has them. After a call that failed, and where a run is continued, the store is asked how
+    far it got: no point is lost, none is there twice. What still waits at the end is in the files, from which
+    `registry.record` logs it.
+    """
 
     def __init__(self, pipeline: str, recipe: Recipe, fingerprint: str) -> None:
-        self.recipe, self.lost = recipe, False
+        self.pipeline, self.recipe, self.fingerprint = pipeline, recipe, fingerprint
         self._client: MlflowClient | None = None
         self._experiment = self._run = self._model = ""
-        self._points: list[Point] = []
-        self._sent = time.monotonic()
-        with self._forgiving():
-            _prepare(LIVE_TIMEOUT)
-            client = _client()
-            self._experiment = experiment_of(client, pipeline)
-            self._run = _open(client, self._experiment, recipe, fingerprint)
-            self._client = client
+        self._waiting: list[Point] = []
+        self._reached: dict[str, int] = {}
+        self._unsure = self._told = False
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._mirror, name="mlflow", daemon=True)
+        self._thread.start()
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         """Note metrics of an update, to be sent together every few seconds; values that are not finite are left out."""
         now = round(time.time() * 1000)
-        self._points += [(name, float(value), now, step) for name, value in metrics.items() if math.isfinite(value)]
-        if time.monotonic() - self._sent > FLUSH_SECONDS:
-            self._flush()
+        self._waiting += [(name, float(value), now, step) for name, value in metrics.items() if math.isfinite(value)]
 
     def adopt(self, model_sha256: str) -> None:
         """Say which model came out: the tag by which the run is found from then on."""
@@ -189,33 +194,85 @@ class LiveRun:
 
     def close(self, status: str) -> None:
         """End the run. If the model has one already, that one stays, as versions stand on it, and this one goes."""
-        self._flush()
-        with self._forgiving():
-            if not self._client:
-                return
-            if self._model and find(self._client, self._experiment, "model.sha256", self._model):
-                self._client.delete_run(self._run)
-                return
-            if self._model:
-                self._client.set_tag(self._run, "model.sha256", self._model)
-                self._client.update_run(self._run, name=run_name(self.recipe, self._model))
-            self._client.set_terminated(self._run, status)
+        self._status = status
+        self._closing.set()
+        self._thread.join(CLOSING_SECONDS)
 
-    def _flush(self) -> None:
-        points, self._points = self._points, []
-        if self._client and not self.lost:
+    def _mirror(self) -> None:
+        pause = FLUSH_SECONDS
+        while True:
+            pause = FLUSH_SECONDS if self._send() else min(2 * pause, MOST_SECONDS)
+            if self._closing.wait(pause):
+                break
+        if self._send():
             with self._forgiving():
-                log_points(self._client, self._run, points)
-        self._sent = time.monotonic()
+                self._finish()
+
+    def _send(self) -> bool:
+        """Send what waits; return whether the store has all of it."""
+        with self._forgiving():
+            self._client = self._client or self._open()
+            if self._unsure:
+                self._reached, self._unsure = reached(self._client, self._run), False
+            points = self._waiting[:]
+            log_points(self._client, self._run, [p for p in points if p[3] > self._reached.get(p[0], -1)])
+            del self._waiting[: len(points)]  # others may have been added behind them meanwhile
+            return True
+        self._unsure = True
+        return False
+
+    def _open(self) -> MlflowClient:
+        """Open a run, or go on with the one that was cut off; end those whose process was killed."""
+        _prepare(LIVE_TIMEOUT)
+        client = _client()
+        self._experiment = experiment_of(client, self.pipeline)
+        _end_orphans(client, self._experiment)
+        found = find(client, self._experiment, "fingerprint", self.fingerprint)
+        cut_off = [run for run in found if run.info.status != "FINISHED"]
+        process = {"process": f"{socket.gethostname()} {os.getpid()}"}
+        if cut_off:
+            self._run, self._unsure = cut_off[0].info.run_id, True
+            client.update_run(self._run, status="RUNNING")
+            log_tags(client, self._run, process)
+        else:
+            tags = {"fingerprint": self.fingerprint} | process | origin_tags()
+            run = client.create_run(self._experiment, tags=tags, run_name=run_name(self.recipe))
+            self._run = run.info.run_id
+            log_params(client, run, recipe_params(self.recipe))
+        return client
+
+    def _finish(self) -> None:
+        assert self._client is not None
+        if self._model and find(self._client, self._experiment, "model.sha256", self._model):
+            self._client.delete_run(self._run)
+            return
+        if self._model:
+            self._client.set_tag(self._run, "model.sha256", self._model)
+            self._client.update_run(self._run, name=run_name(self.recipe, self._model))
+        self._client.set_terminated(self._run, self._status)
 
     @contextmanager
     def _forgiving(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:  # whatever a store can raise: none of it is worth a model
-            if not self.lost:
+            if not self._told:
                 print(f"unroll: {where()}: {_first_line(error)}; training goes on without it", file=sys.stderr)
-            self.lost = True
+            self._told = True
+
+
+def reached(client: MlflowClient, run: str) -> dict[str, int]:
+    """Return the last step of each metric that a run has."""
+    names = client.get_run(run).data.metrics
+    return {name: max(point.step for point in client.get_metric_history(run, name)) for name in names}
+
+
+def _end_orphans(client: MlflowClient, experiment: str) -> None:
+    """End the runs that say they are running, and whose process on this machine is gone."""
+    for run in client.search_runs([experiment], "attributes.status = 'RUNNING'"):
+        host, _, process = run.data.tags.get("process", "").partition(" ")
+        if host == socket.gethostname() and not psutil.pid_exists(int(process)):
+            client.set_terminated(run.info.run_id, "KILLED")
 
 
 @contextmanager
@@ -232,16 +289,6 @@ def live(pipeline: str, recipe: Recipe, fingerprint: str) -> Iterator[LiveRun]:
         run.close("KILLED" if isinstance(error, (KeyboardInterrupt, SystemExit)) else "FAILED")
         raise
     run.close("FINISHED")
-
-
-def _open(client: MlflowClient, experiment: str, recipe: Recipe, fingerprint: str) -> str:
-    cut_off = [run for run in find(client, experiment, "fingerprint", fingerprint) if run.info.status != "FINISHED"]
-    if cut_off:
-        client.update_run(cut_off[0].info.run_id, status="RUNNING")
-        return cut_off[0].info.run_id
-    run = client.create_run(experiment, tags={"fingerprint": fingerprint} | origin_tags(), run_name=run_name(recipe))
-    log_params(client, run, recipe_params(recipe))
-    return run.info.run_id
 
 
 def title(recipe: Recipe) -> str:

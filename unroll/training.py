@@ -1,14 +1,16 @@
-"""The training loop. `fit` yields what happens; its callers own logging and saving."""
+"""The training loop. `fit` yields what happens; its callers own logging and saving.
+
+All that training depends on is in a `Standing`: a training that goes on from one ends in the same bits.
+"""
 
 from __future__ import annotations
 
-import heapq
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import count, islice
-from typing import cast
+from itertools import islice
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -23,6 +25,8 @@ from unroll.params import Train
 Weights = dict[str, Tensor]
 ANEW = 0.05
 """How likely a stream of running text begins anew, from a state of zeros, at a batch."""
+MOST_SKIPPED = 5
+"""Updates in a row that may be skipped because their gradient is not finite."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class Progress:
         seconds: spent learning from them, validation left out.
         train_loss: mean nats per target token since, label smoothing included.
         learning_rate: of the last update.
-        gradient_norm: of the last update, before clipping.
+        gradient_norm: of the last update that was not skipped, before clipping.
+        skipped: updates since whose gradient was not finite, and that changed nothing.
         valid_loss: mean nats per target token of the validation rows, without smoothing; None between validations.
         valid_score: their score, larger is better; None between validations.
     """
@@ -46,6 +51,7 @@ class Progress:
     train_loss: float
     learning_rate: float
     gradient_norm: float
+    skipped: int = 0
     valid_loss: float | None = None
     valid_score: float | None = None
 
@@ -98,7 +104,7 @@ class Learner:
         optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, weight_decay=params.weight_decay, fused=True)
         self.model, self.optimizer = fabric.setup(model, optimizer)
         self.generator = torch.Generator().manual_seed(params.seed)
-        self.updates = 0
+        self.updates = self.skipped = self.in_a_row = 0
         self.rate = self.norm = 0.0
         self.final: tuple[State, ...] = ()
 
@@ -120,11 +126,11 @@ class Learner:
         keep_B1 = goes_on_B1.to(batch.source_BS.device)
         return tuple(tuple(part * keep_B1 for part in state) for state in self.final)
 
-    def update(self, loss: Tensor) -> None:
-        """Take one step down the gradient of a loss.
+    def update(self, loss: Tensor) -> bool:
+        """Take one step down the gradient of a loss; return False if it is not finite, and nothing but time has passed.
 
         Raises:
-            DivergenceError: the gradient is not finite.
+            DivergenceError: that was one too many in a row.
         """
         self.updates += 1
         self.rate = learning_rate(self.updates, self.params)
@@ -132,16 +138,22 @@ class Learner:
             group["lr"] = self.rate
         self.optimizer.zero_grad()
         self.fabric.backward(loss)
-        norm = self.fabric.clip_gradients(
+        clipped = self.fabric.clip_gradients(
             self.model, self.optimizer, max_norm=self.params.clip, error_if_nonfinite=False
         )
-        self.norm = float(cast(Tensor, norm))
-        if not math.isfinite(self.norm):
+        norm = float(cast(Tensor, clipped))
+        if math.isfinite(norm):
+            self.norm, self.in_a_row = norm, 0
+            self.optimizer.step()
+            return True
+        self.skipped, self.in_a_row = self.skipped + 1, self.in_a_row + 1
+        if self.in_a_row > MOST_SKIPPED:
             raise DivergenceError(
-                f"train: the gradient is {self.norm} at update {self.updates}; lower "
-                f"train.learning_rate ({self.params.learning_rate:g}) or train.clip ({self.params.clip:g})"
+                f"train: the gradient is {norm} at update {self.updates} and was not finite in the {MOST_SKIPPED} "
+                f"before it; lower train.learning_rate ({self.params.learning_rate:g}) or train.clip "
+                f"({self.params.clip:g})"
             )
-        self.optimizer.step()
+        return False
 
 
 def run_epoch(
@@ -165,65 +177,198 @@ def run_epoch(
             final = tuple(tuple(part.detach() for part in state) for state in outcome.final)
             loss, count = cross_entropy(outcome.logits_NV, outcome.labels_N, smoothing), len(outcome.labels_N)
             if learner:
-                learner.update(loss + reinforce(outcome) if outcome.policy else loss)
+                if not learner.update(loss + reinforce(outcome) if outcome.policy else loss):
+                    continue  # the mean leaves it out, and a text goes on from where it stood
                 learner.final = final
             nats, targets, tokens = nats + loss.item() * count, targets + count, tokens + batch.tokens
     return nats / max(targets, 1), tokens
 
 
+class Feed:
+    """The batches of one epoch after another, from a place that can be told and found again."""
+
+    def __init__(self, epochs: Epochs) -> None:
+        self.epochs, self.epoch, self.taken = epochs, 0, 0
+
+    def __iter__(self) -> Iterator[Batch]:
+        while True:
+            for batch in self.epochs.epoch(self.epoch, self.taken):
+                self.taken += 1
+                yield batch
+            self.epoch, self.taken = self.epoch + 1, 0
+
+
 class BestWeights:
-    """The weights of the best few validations, and their mean."""
+    """The weights of the best few validations, and their mean.
+
+    Attributes:
+        kept: (score, update, weights), the worst first.
+        since: validations since the best one.
+    """
 
     def __init__(self, keep: int) -> None:
-        self.keep = keep
+        self.keep, self.since = keep, 0
         self.kept: list[tuple[float, int, Weights]] = []
 
     def add(self, score: float, update: int, model: nn.Module) -> None:
         """Keep a copy of the model's weights if the score is among the best; of equal ones the later."""
+        self.since = 0 if not self.kept or score > self.kept[-1][0] else self.since + 1
         copy = {name: value.detach().clone() for name, value in model.state_dict().items()}
-        heapq.heappush(self.kept, (score, update, copy))
-        if len(self.kept) > self.keep:
-            heapq.heappop(self.kept)
+        self.kept.append((score, update, copy))
+        self.kept.sort(key=lambda entry: entry[:2])
+        del self.kept[: -self.keep]
 
     def mean(self) -> Weights:
         """Return the mean of the weights that are kept."""
-        weights = [weights for _, _, weights in sorted(self.kept, key=lambda entry: entry[:2])]
-        return {name: torch.stack([w[name] for w in weights]).mean(0) for name in weights[0]}
+        return {name: torch.stack([w[name] for _, _, w in self.kept]).mean(0) for name in self.kept[0][2]}
 
 
-def fit(
-    model: nn.Module,
-    vocabulary: int,
-    train: Epochs,
-    valid: Epochs,
-    score: Callable[[float], float],
-    params: Train,
-    fabric: Fabric,
-) -> Iterator[Progress]:
-    """Train a model in place, yielding every `log_every` updates and after each validation.
+@dataclass(frozen=True)
+class Standing:
+    """Where a training stands, in full.
 
-    Ends after `updates`, or after `patience` validations without a better score. The model then holds the mean of the
-    weights with the best scores.
+    Attributes:
+        tensors: weights, moments, the best weights, states of a running text, random generators.
+        values: counts and scores, as JSON takes them.
+    """
+
+    tensors: dict[str, Tensor]
+    values: dict[str, Any]
+
+
+class Training:
+    """A model, what it learns from, and how far it has come: what `fit` goes on with.
 
     Args:
         score: returns the validation score of the model as it is, given its validation loss; larger is better.
     """
-    learner = Learner(model, vocabulary, params, fabric)
-    stream = (batch for epoch in count() for batch in train.epoch(epoch))
-    best, since_best, best_score = BestWeights(params.average), 0, -math.inf
-    while learner.updates < params.updates and since_best < params.patience:
-        ahead = min(params.updates, *(learner.updates // n * n + n for n in (params.log_every, params.validate_every)))
-        segment = islice(stream, ahead - learner.updates)
+
+    def __init__(
+        self,
+        model: nn.Module,
+        vocabulary: int,
+        train: Epochs,
+        valid: Epochs,
+        score: Callable[[float], float],
+        params: Train,
+        fabric: Fabric,
+    ) -> None:
+        self.model, self.valid, self.score, self.params, self.fabric = model, valid, score, params, fabric
+        self.learner, self.feed, self.best = (
+            Learner(model, vocabulary, params, fabric),
+            Feed(train),
+            BestWeights(params.average),
+        )
+
+    @property
+    def done(self) -> bool:
+        """Return whether all updates were made, or patience has run out."""
+        return self.learner.updates >= self.params.updates or self.best.since >= self.params.patience
+
+    def state(self) -> Standing:
+        """Return a copy of where it stands."""
+        learner, best = self.learner, self.best
+        tensors = {f"model.{name}": value for name, value in _weights(self.model).items()}
+        for number, moments in learner.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{number}.{name}": value for name, value in moments.items()}
+        for number, (_, _, weights) in enumerate(best.kept):
+            tensors |= {f"best.{number}.{name}": value for name, value in weights.items()}
+        for layer, parts in enumerate(learner.final):
+            tensors |= {f"final.{layer}.{number}": part for number, part in enumerate(parts)}
+        tensors |= {"random.drawn": learner.generator.get_state(), "random.torch": torch.get_rng_state()}
+        if self.fabric.device.type == "cuda":
+            tensors["random.cuda"] = torch.cuda.get_rng_state(self.fabric.device)
+        values = {
+            "best": [[score, update] for score, update, _ in best.kept],
+            "since": best.since,
+            "updates": learner.updates,
+            "norm": learner.norm,
+            "in_a_row": learner.in_a_row,
+            "epoch": self.feed.epoch,
+            "taken": self.feed.taken,
+        }
+        return Standing({name: value.detach().cpu().clone() for name, value in tensors.items()}, values)
+
+    def restore(self, state: Standing) -> None:
+        """Stand where a state says."""
+        tensors, values, learner, device = state.tensors, state.values, self.learner, self.fabric.device
+        with torch.no_grad():
+            for name, value in _weights(self.model).items():
+                value.copy_(tensors[f"model.{name}"])
+        moments = {int(number): part for number, part in _nested(tensors, "optimizer").items()}
+        learner.optimizer.load_state_dict(learner.optimizer.state_dict() | {"state": moments})
+        self.best.kept = [
+            (score, update, {name: value.to(device) for name, value in _below(tensors, f"best.{number}").items()})
+            for number, (score, update) in enumerate(values["best"])
+        ]
+        final = _nested(tensors, "final")
+        learner.final = tuple(
+            tuple(final[layer][part].to(device) for part in sorted(final[layer], key=int))
+            for layer in sorted(final, key=int)
+        )
+        learner.generator.set_state(tensors["random.drawn"])
+        torch.set_rng_state(tensors["random.torch"])
+        if "random.cuda" in tensors:
+            torch.cuda.set_rng_state(tensors["random.cuda"], device)
+        self.best.since, learner.updates, learner.norm = values["since"], values["updates"], values["norm"]
+        learner.in_a_row, self.feed.epoch, self.feed.taken = values["in_a_row"], values["epoch"], values["taken"]
+
+
+def _weights(model: nn.Module) -> Weights:
+    """Return parameters and buffers, those that are tied once."""
+    return dict(model.named_parameters()) | dict(model.named_buffers())
+
+
+def _below(tensors: Weights, prefix: str) -> Weights:
+    return {name.removeprefix(f"{prefix}."): t for name, t in tensors.items() if name.startswith(f"{prefix}.")}
+
+
+def _nested(tensors: Weights, prefix: str) -> dict[str, Weights]:
+    """Return {a: {b: tensor}} of the names `prefix.a.b`."""
+    found: dict[str, Weights] = {}
+    for name, value in _below(tensors, prefix).items():
+        first, _, second = name.partition(".")
+        found.setdefault(first, {})[second] = value
+    return found
+
+
+def fit(training: Training) -> Iterator[Progress]:
+    """Train a model in place, yielding every `log_every` updates and after each validation.
+
+    Ends after `updates`, or after `patience` validations without a better score. The model then holds the mean of the
+    weights with the best scores. Between two yields `training.state()` tells all that the rest depends on.
+
+    Raises:
+        DivergenceError: gradients, or the validation loss, are not finite.
+    """
+    learner, params, fabric = training.learner, training.params, training.fabric
+    stream = iter(training.feed)
+    while not training.done:
+        done, skipped = learner.updates, learner.skipped
+        ahead = min(params.updates, *(done // n * n + n for n in (params.log_every, params.validate_every)))
         start = time.perf_counter()
-        loss, tokens = run_epoch(learner.model, segment, fabric.device, params.label_smoothing, learner)
-        progress = Progress(learner.updates, tokens, time.perf_counter() - start, loss, learner.rate, learner.norm)
+        loss, tokens = run_epoch(
+            learner.model, islice(stream, ahead - done), fabric.device, params.label_smoothing, learner
+        )
+        seconds, skipped = time.perf_counter() - start, learner.skipped - skipped
+        progress = Progress(learner.updates, tokens, seconds, loss, learner.rate, learner.norm, skipped)
         if learner.updates % params.validate_every == 0 or learner.updates == params.updates:
-            valid_loss, _ = run_epoch(model, valid.epoch(0), fabric.device)
-            valid_score = score(valid_loss)
-            best.add(valid_score, learner.updates, model)
-            since_best = 0 if valid_score > best_score else since_best + 1
-            best_score = max(best_score, valid_score)
+            valid_loss, valid_score = _validate(training)
             progress = replace(progress, valid_loss=valid_loss, valid_score=valid_score)
         yield progress
-    model.load_state_dict(best.mean())
-    model.eval()
+    training.model.load_state_dict(training.best.mean())
+    training.model.eval()
+
+
+def _validate(training: Training) -> tuple[float, float]:
+    """Return (loss, score) of the model as it is, and keep its weights if they are among the best."""
+    loss, _ = run_epoch(training.model, training.valid.epoch(0), training.fabric.device)
+    updates = training.learner.updates
+    if not math.isfinite(loss):
+        rate = training.params.learning_rate
+        raise DivergenceError(
+            f"train: the validation loss is {loss} at update {updates}; lower train.learning_rate ({rate:g})"
+        )
+    score = training.score(loss)
+    training.best.add(score, updates, training.model)
+    return loss, score

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests import tiny
-from unroll import artifacts, checkpoints
+from unroll import checkpoints
 from unroll.errors import IntegrityError
 from unroll.predictor import Predictor
 
@@ -25,13 +25,6 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def copy(saved: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(saved, tmp_path / "model"))
-
-
-def sign(folder: Path) -> None:
-    """Give a folder a manifest that agrees with its files, as someone with ill intent would."""
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["files"] = {p.name: artifacts.sha256(p) for p in sorted(folder.iterdir()) if p.name != "manifest.json"}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
 WORDS = {"kind": "word", "vocab_size": 60, "lowercase": False}
@@ -121,7 +114,7 @@ def test_weights_of_another_shape_are_refused_even_with_fresh_hashes(copy: Path)
     weights = load_file(copy / "model.safetensors")
     weights["head.readout.weight"] = weights["head.readout.weight"][:, :-1].contiguous()
     save_file(weights, copy / "model.safetensors")
-    sign(copy)
+    tiny.sign(copy)
     with pytest.raises(IntegrityError, match="do not belong together"):
         checkpoints.load(copy)
 
@@ -130,7 +123,7 @@ def test_a_missing_weight_is_refused_even_with_fresh_hashes(copy: Path) -> None:
     weights = load_file(copy / "model.safetensors")
     del weights["head.readout.bias"]
     save_file(weights, copy / "model.safetensors")
-    sign(copy)
+    tiny.sign(copy)
     with pytest.raises(IntegrityError, match="do not belong together"):
         checkpoints.load(copy)
 
@@ -139,7 +132,7 @@ def test_the_tokenizer_of_another_model_is_refused_even_with_fresh_hashes(copy: 
     config = json.loads((copy / "target.tokenizer.json").read_text())
     config["vocabulary"] = config["vocabulary"][:-1]
     (copy / "target.tokenizer.json").write_text(json.dumps(config))
-    sign(copy)
+    tiny.sign(copy)
     with pytest.raises(IntegrityError, match="do not belong together"):
         checkpoints.load(copy)
 
@@ -156,7 +149,7 @@ def test_the_tokenizer_of_another_model_is_refused_even_with_fresh_hashes(copy: 
 )
 def test_files_that_are_something_else_are_refused(copy: Path, name: str, content: bytes) -> None:
     (copy / name).write_bytes(content)
-    sign(copy)
+    tiny.sign(copy)
     with pytest.raises(IntegrityError):
         checkpoints.load(copy)
 
@@ -173,7 +166,7 @@ def test_parameters_of_another_model_are_refused_even_with_fresh_hashes(copy: Pa
     else:
         owner[change[1]][change[2]] = "gru"
     (copy / "params.json").write_text(json.dumps(document))
-    sign(copy)
+    tiny.sign(copy)
     with pytest.raises(IntegrityError):
         checkpoints.load(copy)
 
@@ -182,6 +175,6 @@ def test_parameters_of_another_model_are_refused_even_with_fresh_hashes(copy: Pa
 def test_a_weight_too_many_is_refused_even_with_fresh_hashes(copy: Path, name: str) -> None:
     weights = load_file(copy / "model.safetensors")
     save_file(weights | {name: torch.zeros(2)}, copy / "model.safetensors")
-    sign(copy)
+    tiny.sign(copy)
     with pytest.raises(IntegrityError, match="do not belong together"):
         checkpoints.load(copy)

@@ -129,6 +129,37 @@ def test_the_champion_moves_only_when_beaten(home: Path) -> None:
 
 
 @pytest.mark.usefixtures("unloaded")
+@pytest.mark.parametrize(("ours", "theirs", "ends_as"), [(6, 5, "3"), (4, 6, "2")])
+def test_a_version_that_was_overtaken_looks_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch, ours: int, theirs: int, ends_as: str
+) -> None:
+    def compare(params: Any, before: list[Any], after: list[Any], champion: Any) -> tuple[bool, dict[str, str]]:
+        return right(after) > right(before), {"verdict": "compared"}
+
+    monkeypatch.setattr(registry, "_compare", compare)
+    register(make_folders(home / "first", answers(1)))
+    register(make_folders(home / "theirs", answers(theirs), seed=2))
+    store = type(client())
+    write = store.set_registered_model_alias
+    once = iter([True])
+
+    def overtaken(self: Any, name: str, alias: str, number: str) -> None:
+        write(self, name, alias, number)
+        if (alias, number) == ("champion", "3") and next(once, False):
+            write(self, name, alias, "2")
+
+    write(client(), "translate", "champion", "1")
+    monkeypatch.setattr(store, "set_registered_model_alias", overtaken)
+    register(make_folders(home / "ours", answers(ours), seed=3))
+    assert champion() == ends_as
+    assert version("3").tags["verdict.against"] == "2"
+
+
+def right(rows: list[Any]) -> int:
+    return sum(row["hypothesis"] in row["references"] for row in rows)
+
+
+@pytest.mark.usefixtures("unloaded")
 @pytest.mark.parametrize(
     ("main", "unit"), [("accuracy", r"\+50\.00 accuracy points"), ("perplexity", r"\+0\.750 nats per token")]
 )

@@ -127,7 +127,7 @@ def test_a_store_that_dies_later_is_given_up(
     def die(*_: Any) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(tracking, "FLUSH_SECONDS", -1.0)
+    monkeypatch.setattr(tracking, "FLUSH_SECONDS", 0.01)
     with tracking.live("translate", recipe(), "f1") as live:
         monkeypatch.setattr(tracking, "log_points", die)
         live.log({"loss": 1.0}, 1)

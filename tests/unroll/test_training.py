@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +17,12 @@ from torch import Tensor, nn
 
 from tests import tiny
 from unroll import training
-from unroll.batches import Batch, Streams, make_batch
+from unroll.batches import Batch, Streams, batches, make_batch
 from unroll.cells import State
 from unroll.errors import DivergenceError
 from unroll.model import Candidates, Outcome
 from unroll.params import Train
+from unroll.text import open_ids
 
 V = 12
 RECIPE = tiny.recipe(tiny.pipeline())
@@ -29,8 +32,8 @@ CPU = torch.device("cpu")
 class Rows:
     """Rows of a split: the same two batches every epoch."""
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
-        for ids in ([5, 6], [7, 8, 9]):
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
+        for ids in ([5, 6], [7, 8, 9])[first:]:
             yield make_batch([np.array(ids)], [np.array(ids)], RECIPE)
 
 
@@ -79,7 +82,9 @@ def settings(**changes: object) -> Train:
 def fit(scores: list[float], **changes: object) -> tuple[Unigram, list[training.Progress]]:
     model, ahead = Unigram(), iter(scores)
     fabric = Fabric(accelerator="cpu", devices=1)
-    return model, list(training.fit(model, V, Rows(), Rows(), lambda loss: next(ahead), settings(**changes), fabric))
+    return model, list(
+        training.fit(training.Training(model, V, Rows(), Rows(), lambda loss: next(ahead), settings(**changes), fabric))
+    )
 
 
 def test_the_loss_falls_to_the_entropy_of_the_data() -> None:
@@ -110,7 +115,9 @@ def test_the_best_weights_are_kept_and_averaged() -> None:
         return next(ahead)
 
     fabric = Fabric(accelerator="cpu", devices=1)
-    list(training.fit(model, V, Rows(), Rows(), score, settings(validate_every=10, average=2), fabric))
+    list(
+        training.fit(training.Training(model, V, Rows(), Rows(), score, settings(validate_every=10, average=2), fabric))
+    )
     torch.testing.assert_close(model.logits.detach(), (copies[1] + copies[2]) / 2)
 
 
@@ -169,8 +176,108 @@ def test_divergence_is_named_with_the_parameters_that_help() -> None:
     with torch.no_grad():
         model.logits[0] = math.nan
     fabric = Fabric(accelerator="cpu", devices=1)
-    with pytest.raises(DivergenceError, match=r"update 1.*learning_rate"):
-        list(training.fit(model, V, Rows(), Rows(), lambda loss: 0.0, settings(), fabric))
+    with pytest.raises(DivergenceError, match=r"update 6 .*learning_rate"):
+        list(training.fit(training.Training(model, V, Rows(), Rows(), lambda loss: 0.0, settings(), fabric)))
+
+
+class Shaky(Unigram):
+    """Its loss is not finite in some of the updates."""
+
+    def __init__(self, bad: set[int]) -> None:
+        super().__init__()
+        self.bad, self.update = bad, 0
+
+    def forward(self, batch: Batch, *args: Any, **kwargs: Any) -> Outcome:
+        outcome = super().forward(batch, *args, **kwargs)
+        self.update += self.training
+        bad = self.training and self.update in self.bad
+        return replace(outcome, logits_NV=outcome.logits_NV * math.nan) if bad else outcome
+
+
+def test_a_gradient_that_is_not_finite_changes_nothing_and_is_counted() -> None:
+    fabric = Fabric(accelerator="cpu", devices=1)
+    model = Shaky({3, 4, 12})
+    seen = list(training.fit(training.Training(model, V, Rows(), Rows(), lambda loss: -loss, settings(), fabric)))
+    assert [p.skipped for p in seen] == [2, 1, 0, 0]
+    assert all(math.isfinite(p.train_loss) and math.isfinite(p.gradient_norm) for p in seen)
+    assert seen[-1].update == 40
+    assert model.logits.isfinite().all()
+
+
+@pytest.mark.parametrize(("most", "ends"), [(training.MOST_SKIPPED, False), (training.MOST_SKIPPED + 1, True)])
+def test_too_many_in_a_row_end_training(most: int, ends: bool) -> None:
+    fabric = Fabric(accelerator="cpu", devices=1)
+    model = Shaky({*range(2, 2 + most), *range(20, 22)})
+    run = training.fit(training.Training(model, V, Rows(), Rows(), lambda loss: -loss, settings(), fabric))
+    if not ends:
+        assert list(run)[-1].update == 40
+        return
+    with pytest.raises(DivergenceError, match=f"the gradient is nan at update {1 + most} "):
+        list(run)
+
+
+def test_a_validation_loss_that_is_not_finite_ends_training() -> None:
+    class Blind(Unigram):
+        def forward(self, batch: Batch, *args: Any, **kwargs: Any) -> Outcome:
+            outcome = super().forward(batch, *args, **kwargs)
+            return outcome if self.training else replace(outcome, logits_NV=outcome.logits_NV * math.inf)
+
+    fabric = Fabric(accelerator="cpu", devices=1)
+    with pytest.raises(DivergenceError, match="the validation loss is nan at update 20; lower"):
+        list(training.fit(training.Training(Blind(), V, Rows(), Rows(), lambda loss: -loss, settings(), fabric)))
+
+
+# Going on
+
+
+SECTIONS = {
+    "translate": {"train__sampled_softmax": 20, "train__scheduled_sampling": 0.5},
+    "language": {"train__sampled_softmax": 20, "train__batch_tokens": 48},
+    "classify": {},
+}
+
+
+def real(section: str, folder: Path) -> training.Training:
+    """A training of a real model: dropout, drawn candidates, averaged weights, a decaying rate, short epochs."""
+    changes = {"train__updates": 24, "train__validate_every": 6, "train__log_every": 4, "train__average": 2}
+    settings = tiny.pipeline(section, model__dropout=0.3, **changes, **SECTIONS[section])
+    sources = [f"{a} {b} {c}" for a in ("I", "you", "we") for b in ("see", "eat", "want") for c in ("milk", "tea")]
+    pairs = [(source, {"classify": "yes"}.get(section, source[::-1])) for source in sources]
+    tokenizers = tiny.tokenize(folder, settings, pairs)
+    torch.manual_seed(1)
+    recipe, sides = tiny.recipe(settings), tiny.SIDES[:1] if settings.autoregressive else tiny.SIDES
+    train, valid = (batches(recipe, *(open_ids(folder, split, side) for side in sides)) for split in ("train", "valid"))
+    model, fabric = tiny.build_model(settings, tokenizers), Fabric(accelerator="cpu", devices=1)
+    size = len(tokenizers["target"])
+    return training.Training(model, size, train, valid, lambda loss: -loss, settings.train, fabric)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.parametrize("yields", [1, 2, 4, 7])
+def test_a_training_goes_on_to_the_same_bits(tmp_path: Path, section: str, yields: int) -> None:
+    whole = real(section, tmp_path / "whole")
+    points = list(training.fit(whole))
+    first = real(section, tmp_path / "first")
+    before = list(islice(training.fit(first), yields))
+    state = first.state()
+    torch.manual_seed(99)
+    second = real(section, tmp_path / "second")
+    second.restore(state)
+    after = list(training.fit(second))
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(second.model.state_dict()[name], value), name
+    told = [replace(point, seconds=0.0) for point in points]
+    assert [replace(point, seconds=0.0) for point in before + after] == told
+
+
+def test_a_state_is_a_copy(tmp_path: Path) -> None:
+    one = real("translate", tmp_path)
+    run = training.fit(one)
+    next(run)
+    state = one.state()
+    copies = {name: value.clone() for name, value in state.tensors.items()}
+    next(run)
+    assert all(torch.equal(state.tensors[name], copy) for name, copy in copies.items())
 
 
 def test_reading_without_a_learner_changes_nothing() -> None:
@@ -190,7 +297,7 @@ def test_the_score_is_told_the_validation_loss() -> None:
         return -loss
 
     fabric = Fabric(accelerator="cpu", devices=1)
-    seen = list(training.fit(Unigram(), V, Rows(), Rows(), score, settings(), fabric))
+    seen = list(training.fit(training.Training(Unigram(), V, Rows(), Rows(), score, settings(), fabric)))
     valid = [(p.valid_loss, p.valid_score) for p in seen if p.valid_loss is not None]
     assert valid == [(loss, -loss) for loss in told]
     assert len(told) == 2
@@ -231,7 +338,7 @@ def unbroken(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_where_progress_is_told_does_not_part_a_text(log_every: int) -> None:
     model, fabric = Unigram(), Fabric(accelerator="cpu", devices=1)
     how = settings(updates=14, log_every=log_every, validate_every=14)
-    list(training.fit(model, V, text(30), text(12), lambda loss: 0.0, how, fabric))
+    list(training.fit(training.Training(model, V, text(30), text(12), lambda loss: 0.0, how, fabric)))
     batches = [len(list(text(30).epoch(epoch))) for epoch in range(3)]
     expected = [None if n == 0 else float(n) for count in batches for n in range(count)]
     assert model.starts == [*expected[:14], None, 1.0, 2.0]
@@ -241,7 +348,7 @@ def test_where_progress_is_told_does_not_part_a_text(log_every: int) -> None:
 def test_a_validation_in_the_middle_of_a_text_does_not_part_it() -> None:
     model, fabric = Unigram(), Fabric(accelerator="cpu", devices=1)
     how = settings(updates=6, log_every=2, validate_every=2)
-    list(training.fit(model, V, text(30), text(12), lambda loss: 0.0, how, fabric))
+    list(training.fit(training.Training(model, V, text(30), text(12), lambda loss: 0.0, how, fabric)))
     validation = [None, 1.0, 2.0]
     assert model.starts == [None, 1.0, *validation, 2.0, 3.0, *validation, 4.0, 5.0, *validation]
 
@@ -321,5 +428,5 @@ def test_what_pays_is_chosen_more_and_more() -> None:
     model = Bandit()
     fabric = Fabric(accelerator="cpu", devices=1)
     how = settings(updates=150, validate_every=150, learning_rate=0.05)
-    list(training.fit(model, V, Rows(), Rows(), lambda loss: 0.0, how, fabric))
+    list(training.fit(training.Training(model, V, Rows(), Rows(), lambda loss: 0.0, how, fabric)))
     assert float(model.places.detach().softmax(0)[1]) > 0.95

@@ -1,0 +1,68 @@
+"""Run a stage as DVC does, with a fault at a chosen place: `python -m tests.faults.armed STAGE PIPELINE FAULT…`.
+
+A fault is WHAT:PLACE:NUMBER. `before:os.replace:2` kills the process at the second call of `os.replace`, before it does
+anything, and `after` when it has; with `full` the disk is full there; with `slow` every call takes a tenth of a second
+more; `set` gives a constant a value.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import runpy
+import signal
+import sys
+import time
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+
+def arm(what: str, place: str, number: float) -> None:
+    """Put a fault where it belongs."""
+    owner, name = find(place)
+    setattr(owner, name, number if what == "set" else faulty(getattr(owner, name), what, number))
+
+
+def find(place: str) -> tuple[Any, str]:
+    """Return what a dotted place is an attribute of, a module or a class in one, and its name there."""
+    *owners, name = place.split(".")
+    for depth in range(len(owners), 0, -1):
+        try:
+            owner: Any = importlib.import_module(".".join(owners[:depth]))
+        except ModuleNotFoundError:
+            continue
+        for part in owners[depth:]:
+            owner = getattr(owner, part)
+        return owner, name
+    raise ModuleNotFoundError(place)
+
+
+def faulty(function: Callable[..., Any], what: str, number: float) -> Callable[..., Any]:
+    """Return the function with a fault at its call of that number."""
+    calls = count(1)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        due = next(calls) == number
+        if what == "slow":
+            time.sleep(0.1)
+        if due and what == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if due and what == "full":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "here")
+        result = function(*args, **kwargs)
+        if due and what == "after":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    return call
+
+
+if __name__ == "__main__":
+    stage, pipeline, *faults = sys.argv[1:]
+    for fault in faults:
+        what, place, number = fault.split(":")
+        arm(what, place, float(number))
+    sys.argv = [f"stages/{stage}.py", pipeline]
+    runpy.run_module(f"stages.{stage}", run_name="__main__")

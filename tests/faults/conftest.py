@@ -1,0 +1,103 @@
+"""A small pipeline with every output of its stages, and a stage that runs with faults."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.grammar import PAIRS
+from tests.stages.conftest import SMALL
+from unroll import artifacts
+
+ROOT = Path(__file__).parents[2]
+QUICK = SMALL | {
+    "fetch": {"kind": "files", "members": {"spa.tsv": "spa.tsv"}},
+    "train.updates": 120, "train.validate_every": 40, "embed.epochs": 2,
+    "model.dropout": 0.2, "train.sampled_softmax": 50, "train.average": 2, "register.resamples": 20,
+}  # fmt: skip
+STAGES = ("fetch", "prepare", "tokenize", "embed", "train", "evaluate", "register")
+OUTS = {
+    "fetch": ("data/mine/raw",),
+    "prepare": ("data/mine/prepared", "reports/mine/prepare.json"),
+    "tokenize": ("data/mine/tokenized", "reports/mine/tokenize.json"),
+    "embed": ("data/mine/embedded", "reports/mine/embed.json", "reports/mine/embed"),
+    "train": ("data/mine/model", "reports/mine/train.json", "reports/mine/curves.csv"),
+    "evaluate": ("data/mine/evaluation", "reports/mine/evaluate.json", "reports/mine/pictures"),
+    "register": ("data/mine/registered.json",),
+}
+
+
+class Project:
+    """A folder in which the stages of the pipeline `mine` run, as DVC would run them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def start(self, stage: str, *faults: str, by: Sequence[str] = (), **environment: str) -> subprocess.Popen[str]:
+        """Start a stage in a process of its own, with faults; `by` is a command that starts it."""
+        dropped = ("MLFLOW_", "DVC_")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+        settings = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "UNROLL_SNAPSHOT_SECONDS": "0"}
+        command = [*by, sys.executable, "-m", "tests.faults.armed", stage, "mine", *faults]
+        return subprocess.Popen(
+            command, cwd=self.folder, env=kept | settings | environment, stderr=subprocess.PIPE, text=True
+        )
+
+    def run(self, stage: str, *faults: str, **environment: str) -> tuple[int, str]:
+        """Run a stage to its end; return its exit code and what it told."""
+        process = self.start(stage, *faults, **environment)
+        _, told = process.communicate(timeout=120)
+        return process.returncode, told
+
+    def forget(self, stage: str) -> None:
+        """Remove the outputs of a stage, as DVC does before it runs one."""
+        for path in (self.folder / out for out in OUTS[stage]):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+    def outs(self, stage: str) -> Mapping[str, str]:
+        """Return the SHA-256 of every file that a stage leaves for others."""
+        tops = [self.folder / out for out in OUTS[stage]]
+        files = [path for top in tops for path in (sorted(top.rglob("*")) if top.is_dir() else [top])]
+        return {str(p.relative_to(self.folder)): artifacts.sha256(p) for p in files if p.is_file()}
+
+    def litter(self) -> list[str]:
+        """Return what stages left behind that is nobody's output."""
+        return sorted(str(p.relative_to(self.folder)) for p in self.folder.rglob(".*.part"))
+
+
+@pytest.fixture(scope="session")
+def undisturbed(blank_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project after all its stages; nothing went wrong."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    shutil.copy(blank_store, folder / "mlflow.db")
+    section = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["translate"]
+    for name, value in (QUICK | {"register.name": "mine"}).items():
+        *owners, last = name.split(".")
+        owner = section
+        for part in owners:
+            owner = owner[part]
+        owner[last] = value
+    (folder / "params.yaml").write_text(yaml.safe_dump({"pipelines": ["mine"], "mine": section}), encoding="utf-8")
+    (folder / "data" / "sources").mkdir(parents=True)
+    (folder / "data" / "sources" / "spa.tsv").write_text(
+        "".join(f"{s}\t{t}\t\n" for s, t in PAIRS), encoding="utf-8", newline=""
+    )
+    project = Project(folder)
+    for stage in STAGES:
+        assert project.run(stage)[0] == 0, stage
+    return project
+
+
+@pytest.fixture
+def project(undisturbed: Project, tmp_path: Path) -> Project:
+    """A copy of the project, to be disturbed."""
+    folder = tmp_path / "project"
+    shutil.copytree(undisturbed.folder, folder)
+    return Project(folder)

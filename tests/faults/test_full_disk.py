@@ -1,0 +1,34 @@
+"""A disk that is full: one line, exit code 5, and what was there before is there still."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.conftest import Project
+
+PLACES = [
+    ("prepare", "full:unroll.artifacts._sync:1"),
+    ("tokenize", "full:os.replace:1"),
+    ("embed", "full:safetensors.numpy.save_file:1"),
+    ("train", "full:safetensors.torch.save_file:2"),  # of the second snapshot
+    ("train", "full:unroll.checkpoints.shutil.copyfile:1"),
+    ("train", "full:unroll.artifacts._sync:9"),
+    ("evaluate", "full:os.replace:2"),
+]
+
+
+@pytest.mark.parametrize(("stage", "fault"), PLACES)
+def test_a_full_disk_costs_nothing_that_was_there(
+    undisturbed: Project, project: Project, stage: str, fault: str
+) -> None:
+    code, told = project.run(stage, fault)
+    assert code == 5, told
+    *_, last = told.splitlines()
+    assert last == "unroll: no space left on the device for here; free some"
+    assert "Traceback" not in told
+    assert project.outs(stage) == undisturbed.outs(stage)
+    assert project.litter() == []
+    project.forget(stage)
+    code, told = project.run(stage)
+    assert code == 0, told
+    assert project.outs(stage) == undisturbed.outs(stage)

@@ -1,0 +1,136 @@
+"""SIGKILL at chosen places: the stage, run again, ends in the bytes of one that nothing disturbed."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.faults.conftest import Project
+
+UPDATE, VALIDATION = "unroll.training.Learner.update", "unroll.training._validate"
+PLACES = [
+    ("fetch", "before:os.replace:1"),
+    ("fetch", "after:os.replace:2"),
+    ("prepare", "before:os.replace:1"),
+    ("prepare", "after:os.replace:2"),
+    ("tokenize", "before:unroll.artifacts.write_file:1"),
+    ("tokenize", "after:os.replace:2"),
+    ("embed", "before:os.replace:2"),
+    ("embed", "after:os.replace:2"),
+    ("train", f"before:{UPDATE}:1"),
+    ("train", f"after:{UPDATE}:7"),
+    ("train", f"before:{UPDATE}:33"),  # between two snapshots
+    ("train", f"before:{VALIDATION}:2"),
+    ("train", f"after:{VALIDATION}:1"),
+    ("train", "before:safetensors.torch.save_file:3"),  # of the third snapshot
+    ("train", "after:safetensors.torch.save_file:4"),
+    ("train", "before:os.replace:5"),  # a snapshot's manifest, then the snapshot itself
+    ("train", "before:os.replace:6"),
+    ("train", "after:os.replace:6"),
+    ("train", "before:shutil.rmtree:12"),  # an old snapshot
+    ("train", "before:unroll.tracking.log_points:1"),
+    ("train", "after:unroll.tracking.log_points:2"),
+    ("train", "before:unroll.checkpoints.save:1"),
+    ("train", "after:unroll.checkpoints.save:1"),  # the model is there, its reports are not
+    ("evaluate", "before:os.replace:1"),
+    ("evaluate", "after:os.replace:2"),
+    ("register", "before:unroll.registry._log_model:1"),
+    ("register", "after:unroll.registry._log_model:1"),
+    ("register", "before:unroll.registry._judge:1"),
+]
+
+
+@pytest.mark.parametrize(("stage", "fault"), PLACES)
+def test_a_killed_stage_run_again_ends_in_the_same_bytes(
+    undisturbed: Project, project: Project, stage: str, fault: str
+) -> None:
+    project.forget(stage)
+    code, told = project.run(stage, fault)
+    assert code == -signal.SIGKILL, told
+    code, told = project.run(stage)
+    assert code == 0, told
+    assert project.outs(stage) == undisturbed.outs(stage)
+    assert project.litter() == []
+
+
+@pytest.mark.skipif("KILLS" not in os.environ, reason="KILLS=200 make faults: so many more at random moments")
+def test_kills_at_random_moments(undisturbed: Project, project: Project) -> None:
+    moments, kills = random.Random(1), int(os.environ.get("KILLS", 0))
+    while kills > 0:
+        project.forget("train")
+        code = -signal.SIGKILL
+        while code == -signal.SIGKILL:
+            process = project.start("train")
+            time.sleep(moments.uniform(2, 8))
+            process.kill()
+            kills, code = kills - 1, process.wait()
+        assert code == 0, process.communicate()[1]
+        assert project.outs("train") == undisturbed.outs("train")
+
+
+@pytest.mark.parametrize("number", [7, 33])
+def test_a_rotten_snapshot_is_told_and_the_one_before_it_is_taken(
+    undisturbed: Project, project: Project, number: int
+) -> None:
+    project.forget("train")
+    project.run("train", f"before:{UPDATE}:{number}", UNROLL_SNAPSHOT_SECONDS="0")
+    *_, latest = sorted((project.folder / ".checkpoints" / "mine").glob("*/[0-9]*"))
+    rotten = latest / "state.safetensors"
+    content = bytearray(rotten.read_bytes())
+    content[len(content) // 2] ^= 1
+    rotten.write_bytes(content)
+    code, told = project.run("train")
+    assert code == 0
+    assert "SHA-256 differs from manifest.json: the file was altered; this snapshot is left out" in told
+    assert project.outs("train") == undisturbed.outs("train")
+
+
+# One process at a time
+
+
+def lock_of(project: Project) -> Path:
+    return project.folder / ".checkpoints" / "train@mine.lock"
+
+
+def until(true: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait for something to become true."""
+    give_up = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < give_up, "it took too long"
+        time.sleep(0.05)
+
+
+def test_a_second_process_is_refused_while_the_first_one_works(undisturbed: Project, project: Project) -> None:
+    project.forget("train")
+    first = project.start("train", f"slow:{UPDATE}:0")
+    until(lambda: lock_of(project).read_text() == str(first.pid))
+    code, told = project.run("train", "set:unroll.processes.PATIENCE_SECONDS:0.2")
+    assert code == 5
+    assert told == f"unroll: train@mine: process {first.pid} is at work on it; wait for it, or end it\n"
+    _, told = first.communicate(timeout=60)
+    assert first.returncode == 0, told
+    assert project.outs("train") == undisturbed.outs("train")
+
+
+@pytest.mark.parametrize("shell", ["", "sh"])
+def test_a_stage_ends_with_the_dvc_that_started_it(project: Project, shell: str) -> None:
+    project.forget("train")
+    dvc = project.folder / "dvc"
+    dvc.write_text("import subprocess, sys\nsubprocess.call(sys.argv[1:])\n", encoding="utf-8")
+    by = [sys.executable, str(dvc)] + (["sh", "-c", '"$@"; :', "sh"] if shell else [])
+    lock_of(project).unlink()
+    process = project.start("train", f"slow:{UPDATE}:0", by=by, DVC_STAGE="train@mine")
+    until(lambda: lock_of(project).exists() and lock_of(project).read_text() != "")
+    trainer = psutil.Process(int(lock_of(project).read_text()))
+    assert trainer.pid != process.pid
+    process.kill()
+    until(lambda: not trainer.is_running())
+    assert project.run("train")[0] == 0

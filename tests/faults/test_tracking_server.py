@@ -1,0 +1,160 @@
+"""A tracking server that is away, dies or comes back: training goes on, no point is lost, none is there twice."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from stages import Folders
+from tests.tracked import answers, make_folders, recipe, settings
+from unroll import registry, tracking
+
+UPDATES = 60
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+class Server:
+    """A real tracking server, that can be killed and started again on what it had."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.port = home, free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        store = f"sqlite:///{self.home / 'mlflow.db'}"
+        command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--backend-store-uri", store]
+        command += ["--host", "127.0.0.1", "--port", str(self.port), "--artifacts-destination", str(self.home / "art")]
+        quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        self.process = subprocess.Popen(
+            command, env=os.environ | quiet, cwd=self.home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+        give_up = time.monotonic() + 60
+        while True:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=1)
+                return
+            except OSError:
+                assert time.monotonic() < give_up, "the server does not come up"
+                time.sleep(0.1)
+
+    def kill(self) -> None:
+        if self.process:
+            os.killpg(self.process.pid, 9)
+            self.process.wait()
+        self.process = None
+
+
+@pytest.fixture
+def server(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    server = Server(home)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.port}")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
+    monkeypatch.setattr(tracking, "FLUSH_SECONDS", 0.05)
+    monkeypatch.setattr(tracking, "MOST_SECONDS", 0.2)
+    yield server
+    server.kill()
+
+
+def learn(at: dict[int, Callable[[], None]]) -> float:
+    """Log the points of a training in which something happens after some updates; return the seconds logging took."""
+    spent = 0.0
+    with tracking.live("translate", recipe(), "f1") as live:
+        for update in range(1, UPDATES + 1):
+            began = time.perf_counter()
+            live.log({"train_loss": 1 / update}, update)
+            spent += time.perf_counter() - began
+            time.sleep(0.01)
+            at.get(update, lambda: None)()
+    return spent
+
+
+def points(server: Server) -> list[tuple[int, float]]:
+    if server.process is None:
+        server.start()
+    with tracking.reaching() as client:
+        (experiment,) = (e for e in client.search_experiments() if e.name == "translate")
+        (run,) = client.search_runs([experiment.experiment_id])
+        assert run.info.status == "FINISHED"
+        history = client.get_metric_history(run.info.run_id, "train_loss")
+    return sorted((point.step, point.value) for point in history)
+
+
+ALL = [(update, 1 / update) for update in range(1, UPDATES + 1)]
+
+
+def test_a_server_that_comes_up_late(server: Server) -> None:
+    learn({20: server.start})
+    assert points(server) == ALL
+
+
+def test_a_server_that_dies_and_comes_back(server: Server) -> None:
+    server.start()
+    learn({20: lambda: time.sleep(1), 21: server.kill, 40: server.start})
+    assert points(server) == ALL
+
+
+def test_a_server_that_answers_too_late_to_be_heard(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.start()
+    log_points = tracking.log_points
+    heard = iter([True, False, True, False, False])
+
+    def deaf(*arguments: object) -> None:
+        log_points(*arguments)  # type: ignore[arg-type]
+        if arguments[2] and not next(heard, True):
+            raise TimeoutError("the answer was lost")
+
+    monkeypatch.setattr(tracking, "log_points", deaf)
+    learn({20: lambda: time.sleep(0.5)})
+    assert points(server) == ALL
+
+
+def test_what_a_dead_server_missed_comes_from_the_files(server: Server, home: Path) -> None:
+    folders: Folders = make_folders(home / "files", answers(3))
+    lines = ["update,train_loss,valid_score", *(f"{update},{loss!r}," for update, loss in ALL)]
+    (folders.reports / "curves.csv").write_text("\n".join(lines) + "\n")
+    server.start()
+    learn({30: server.kill})
+    server.start()
+    digest = registry.lineage.verify(folders.model, folders.evaluation)["model"]
+    with tracking.reaching() as client:
+        experiment = tracking.experiment_of(client, "translate")
+        (run,) = client.search_runs([experiment])
+        client.set_tag(run.info.run_id, "model.sha256", digest)
+    registry.record(settings().evaluate.search, settings().register_, folders)
+    assert points(server) == ALL
+
+
+def test_logging_takes_no_time_from_training(server: Server) -> None:
+    assert learn({}) < 0.01 * UPDATES * 0.01  # a hundredth of the updates, which take a hundredth of a second here
+
+
+def test_runs_of_killed_processes_are_ended(home: Path) -> None:
+    code = (
+        "import os, time; from tests.tracked import recipe; from unroll import tracking;"
+        "live = tracking.LiveRun('translate', recipe(), 'f0'); live.log({'train_loss': 1.0}, 1);"
+        "time.sleep(0.5); live._send(); os.kill(os.getpid(), 9)"
+    )
+    root = str(Path(__file__).parents[2])
+    subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": root}, check=False)
+    with tracking.live("translate", recipe(), "f1"):
+        pass
+    with tracking.reaching() as client:
+        experiment = client.get_experiment_by_name("translate")
+        assert experiment
+        statuses = {
+            run.data.tags["fingerprint"]: run.info.status for run in client.search_runs([experiment.experiment_id])
+        }
+    assert statuses == {"f0": "KILLED", "f1": "FINISHED"}
