@@ -20,7 +20,7 @@ SMOKED := letter name frames classify translate
 SMALL := prepare.max_rows=1000 embed.epochs=1 train.updates=60 train.warmup=10 train.validate_every=30 \
     train.validation_rows=20 train.threads=1 evaluate.pictures=2 evaluate.threads=1 register.resamples=100
 
-.PHONY: help repro grid register test lint ui smoke install clean
+.PHONY: help repro grid register test faults lint ui smoke install clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -58,6 +58,9 @@ register: $(STAMP) ## runs and versions of all pipelines made anew from their fi
 
 test: lint ## linters, types, then the tests
 	$(BIN)/pytest
+
+faults: $(STAMP) ## what goes wrong on real machines, done on purpose (KILLS=200: so many more at random moments)
+	$(BIN)/pytest tests/faults --durations 5
 
 lint: $(STAMP) ## ruff and mypy alone
 	$(BIN)/ruff check

@@ -59,8 +59,8 @@ def writing(folder: Path, kind: str, inputs: Mapping[str, Manifest]) -> Iterator
     try:
         yield aside
         files = {path.relative_to(aside).as_posix(): sha256(path) for path in _files(aside)}
-        manifest = {"kind": kind, "files": files, "inputs": dict(inputs)}
-        write_file(aside / MANIFEST, dump_json(manifest | {"sha256": identity(manifest)}))
+        unsigned = {"kind": kind, "files": files, "inputs": dict(inputs)}
+        write_file(aside / MANIFEST, dump_json(unsigned | {"sha256": identity(unsigned)}))
         for path in [*_files(aside), aside]:
             _sync(path)
         if folder.exists():
@@ -88,10 +88,10 @@ def verify(folder: Path, kind: str) -> Manifest:
         IntegrityError: the manifest is missing, altered or of another kind, or a file is missing, altered, or not named
             in it.
     """
-    manifest = _read(folder)
-    if manifest["kind"] != kind:
-        raise IntegrityError(f"{folder}: holds '{manifest['kind']}' where '{kind}' is needed")
-    expected = manifest["files"]
+    found = read_manifest(folder)
+    if found["kind"] != kind:
+        raise IntegrityError(f"{folder}: holds '{found['kind']}' where '{kind}' is needed")
+    expected = found["files"]
     present = {path.relative_to(folder).as_posix() for path in _files(folder)} - {MANIFEST}
     for name in sorted(present ^ expected.keys()):
         what = "is missing" if name in expected else f"is not named in {MANIFEST}"
@@ -101,23 +101,27 @@ def verify(folder: Path, kind: str) -> Manifest:
             raise IntegrityError(
                 f"{folder / name}: SHA-256 differs from {MANIFEST}: the file was altered; dvc pull or dvc repro"
             )
-    return manifest
+    return found
 
 
-def _read(folder: Path) -> Manifest:
-    """Return a manifest that is, to the byte, what `writing` wrote."""
+def read_manifest(folder: Path) -> Manifest:
+    """Return the manifest of a folder, which is to the byte what `writing` wrote; the files themselves are not read.
+
+    Raises:
+        IntegrityError: it is missing or altered.
+    """
     path = folder / MANIFEST
     try:
         text = path.read_text(encoding="utf-8")
-        manifest = json.loads(text)
-        unsigned = {name: manifest[name] for name in ("kind", "files", "inputs")}
+        found: Manifest = json.loads(text)
+        unsigned = {"kind": str(found["kind"]), "files": dict(found["files"]), "inputs": dict(found["inputs"])}
+        whole = text == dump_json(unsigned | {"sha256": identity(unsigned)})
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise IntegrityError(
-            f"{folder}: no readable {MANIFEST} ({error}); make the folder anew with dvc repro"
-        ) from None
-    if text != dump_json(unsigned | {"sha256": identity(unsigned)}):
+        mend = "make the folder anew with dvc repro"
+        raise IntegrityError(f"{folder}: no readable {MANIFEST} ({error}); {mend}") from None
+    if not whole:
         raise IntegrityError(f"{path}: is not what was written: the file was altered; dvc pull or dvc repro")
-    return manifest
+    return found
 
 
 def _files(folder: Path) -> list[Path]:

@@ -58,6 +58,9 @@ def load(folder: Path) -> Checkpoint:
         IntegrityError: a file is not the one the manifest names, or the parts do not belong together.
     """
     manifest = artifacts.verify(folder, "model")
+    for name in manifest["files"]:
+        if name not in (WEIGHTS, PARAMS) and name.partition(".")[0] not in SIDES:
+            raise IntegrityError(f"{folder / name}: is no part of a checkpoint; take it out, or dvc repro")
     try:
         recipe = params.load_json(params.Recipe, folder / PARAMS)
         weights = load_file(folder / WEIGHTS)

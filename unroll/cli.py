@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unroll.card import COMMANDS
-from unroll.errors import DataError, ParamsError, one_line
+from unroll.errors import DataError, IntegrityError, ParamsError, one_line
 
 if TYPE_CHECKING:
     from unroll.params import Recipe, Search
@@ -155,6 +155,34 @@ def lineage(
     from unroll.registry import resolve
 
     print(describe(resolve(model)), end="")
+
+
+@app.command()
+def verify(
+    places: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Models, data/PIPELINE, or models:/NAME@champion. Without any: all below data, and what DVC's cache "
+            "holds of it."
+        ),
+    ] = None,
+    remote: Annotated[bool, typer.Option("--remote", help="Read DVC's default remote through as well.")] = False,
+) -> None:
+    """Compute every hash anew, down to the raw files, and name the files that are not what they were."""
+    from unroll.registry import resolve
+    from unroll.verification import folders, rotten, wrong
+
+    checked, found = 0, []
+    for folder in [folder for place in places or ["data"] for folder in folders(resolve(place))]:
+        told = list(wrong(folder))
+        print(f"{'rotten' if told else 'whole'}\t{folder}")
+        checked, found = checked + 1, found + told
+    if not places or remote:
+        found += rotten(Path("dvc.lock"), remote)
+    for line in found:
+        print(f"unroll: {line}", file=sys.stderr)
+    if found:
+        raise IntegrityError(f"{len(found)} found wrong, {checked} folders checked; mend what is named above")
 
 
 @app.command()

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -32,6 +32,28 @@ OUTS = {
     "evaluate": ("data/mine/evaluation", "reports/mine/evaluate.json", "reports/mine/pictures"),
     "register": ("data/mine/registered.json",),
 }
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print a table: each fault, how often it was done, how often it was survived."""
+    counts: dict[str, list[int]] = {}
+    for outcome in ("passed", "failed", "error"):
+        for report in terminalreporter.getreports(outcome):
+            for _, fault in (entry for entry in report.user_properties if entry[0] == "fault"):
+                done = counts.setdefault(str(fault), [0, 0])
+                done[0] += 1
+                done[1] += outcome == "passed"
+    if counts:
+        terminalreporter.write_line("\nfault                            injections   survived")
+    for fault, (done, survived) in sorted(counts.items()):
+        terminalreporter.write_line(f"{fault:32} {done:10,} {survived:10,}")
+
+
+@pytest.fixture(autouse=True)
+def _counted(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
+    marker = request.node.get_closest_marker("fault")
+    assert marker, "a test here says which fault it does"
+    record_property("fault", marker.args[0])
 
 
 class Project:

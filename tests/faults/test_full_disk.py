@@ -6,6 +6,8 @@ import pytest
 
 from tests.faults.conftest import Project
 
+pytestmark = pytest.mark.fault("disk full")
+
 PLACES = [
     ("prepare", "full:unroll.artifacts._sync:1"),
     ("tokenize", "full:os.replace:1"),

@@ -15,6 +15,8 @@ import pytest
 
 from tests.faults.conftest import Project
 
+pytestmark = pytest.mark.fault("SIGKILL")
+
 UPDATE, VALIDATION = "unroll.training.Learner.update", "unroll.training._validate"
 PLACES = [
     ("fetch", "before:os.replace:1"),
@@ -76,12 +78,13 @@ def test_kills_at_random_moments(undisturbed: Project, project: Project) -> None
         assert project.outs("train") == undisturbed.outs("train")
 
 
-@pytest.mark.parametrize("number", [7, 33])
+@pytest.mark.fault("snapshot rotten")
+@pytest.mark.parametrize("number", [33, 61])
 def test_a_rotten_snapshot_is_told_and_the_one_before_it_is_taken(
     undisturbed: Project, project: Project, number: int
 ) -> None:
     project.forget("train")
-    project.run("train", f"before:{UPDATE}:{number}", UNROLL_SNAPSHOT_SECONDS="0")
+    project.run("train", f"before:{UPDATE}:{number}")
     *_, latest = sorted((project.folder / ".checkpoints" / "mine").glob("*/[0-9]*"))
     rotten = latest / "state.safetensors"
     content = bytearray(rotten.read_bytes())
@@ -108,6 +111,7 @@ def until(true: Callable[[], bool], seconds: float = 30) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.fault("second process at a stage")
 def test_a_second_process_is_refused_while_the_first_one_works(undisturbed: Project, project: Project) -> None:
     project.forget("train")
     first = project.start("train", f"slow:{UPDATE}:0")
@@ -120,6 +124,7 @@ def test_a_second_process_is_refused_while_the_first_one_works(undisturbed: Proj
     assert project.outs("train") == undisturbed.outs("train")
 
 
+@pytest.mark.fault("dvc killed")
 @pytest.mark.parametrize("shell", ["", "sh"])
 def test_a_stage_ends_with_the_dvc_that_started_it(project: Project, shell: str) -> None:
     project.forget("train")

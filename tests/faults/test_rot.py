@@ -14,6 +14,8 @@ from tests.faults.conftest import Project
 from unroll import artifacts, checkpoints
 from unroll.errors import IntegrityError
 
+pytestmark = pytest.mark.fault("bit flipped or file cut short")
+
 FLIPS, TRUNCATIONS = 50, 4
 KINDS = ("raw", "prepared", "tokenized", "embedded", "model", "evaluation")
 

@@ -1,0 +1,86 @@
+"""Every hash there is, computed anew: of folders and their ancestry, of DVC's cache, of a remote.
+
+DVC takes a file of its cache as good as long as its size and times are those it knows: a bit that rots passes
+`dvc status` and is pushed to others. Here every byte is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tqdm import tqdm
+
+from unroll import artifacts
+from unroll.errors import IntegrityError, ParamsError, ResourceError
+
+CHUNK = 2**20
+
+
+def folders(place: Path) -> list[Path]:
+    """Return the artifacts at or below a place, in order.
+
+    Raises:
+        ParamsError: there is none.
+    """
+    if found := sorted(path.parent for path in place.rglob(artifacts.MANIFEST)):
+        return found
+    raise ParamsError(f"{place}: no artifact here or below: name a model, data/PIPELINE, or models:/NAME@champion")
+
+
+def wrong(folder: Path) -> Iterator[str]:
+    """Yield what is wrong with an artifact: with its files, or with what it was made from where that lies beside it."""
+    try:
+        manifest = artifacts.verify(folder, artifacts.read_manifest(folder)["kind"])
+    except IntegrityError as error:
+        yield str(error)
+        return
+    for kind, parent in manifest["inputs"].items():
+        beside = folder.parent / kind
+        if (beside / artifacts.MANIFEST).exists() and artifacts.read_manifest(beside) != parent:
+            yield f"{folder}: was made from another '{kind}' than {beside}; make it anew with dvc repro"
+
+
+def rotten(lock: Path, remote: bool) -> Iterator[str]:
+    """Yield the objects of DVC's cache, and of the default remote, whose content is not what their name says.
+
+    An object that is not there is not rotten: `dvc pull` or `dvc push` brings it.
+
+    Args:
+        lock: a dvc.lock, which names the objects.
+    Raises:
+        ResourceError: the remote cannot be read.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    stages = yaml.safe_load(lock.read_text(encoding="utf-8")).get("stages", {})
+    outs = {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", []) if "md5" in out}
+    try:
+        with Repo(str(lock.parent)) as repo:
+            stores = {"cache": repo.cache.local} | ({"remote": repo.cloud.get_remote_odb()} if remote else {})
+            for name, store in stores.items():
+                for path, oid in tqdm(outs.items(), desc=f"verify {name}", unit=" outs", disable=None, leave=False):
+                    yield from _rotten(store, path, oid)
+    except (DvcException, OSError) as error:
+        raise ResourceError(f"the DVC remote cannot be read: {error}; see dvc remote list") from None
+
+
+def _rotten(store: Any, path: str, oid: str) -> Iterator[str]:
+    file = store.oid_to_path(oid)
+    if not store.fs.exists(file):
+        return
+    digest, content = hashlib.md5(usedforsecurity=False), b""
+    with store.fs.open(file, "rb") as stream:
+        while chunk := stream.read(CHUNK):
+            digest.update(chunk)
+            content = content + chunk if oid.endswith(".dir") else b""
+    if digest.hexdigest() != oid.removesuffix(".dir"):
+        yield f"{file}: is not what DVC put there for {path}; delete it, then dvc fetch or dvc repro makes it anew"
+    elif oid.endswith(".dir"):
+        for entry in json.loads(content):
+            yield from _rotten(store, f"{path}/{entry['relpath']}", entry["md5"])
