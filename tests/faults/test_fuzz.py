@@ -1,0 +1,196 @@
+"""Any bytes at every door: an answer, or one line; never another exception."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from tests import tiny
+from tests.faults.conftest import ROOT, Project
+from unroll import corpus, embeddings, params
+from unroll.errors import UnrollError
+from unroll.predictor import Predictor
+
+pytestmark = pytest.mark.fault("fuzzed reader")
+
+MANY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+SECTIONS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+PLAIN = st.text(alphabet="ab1 ,.;\t\n\r\"'-é\u202e\u200b\U0001f600", max_size=200).map(str.encode)
+CONTENT = PLAIN | st.binary(max_size=200) | st.binary(max_size=60).map(lambda tail: b"a\tb\n" * 3 + tail)
+FORMATS: dict[str, dict[str, Any]] = {
+    "tsv": {"format": "tsv", "file": "a", "source_column": 0, "target_column": 1, "attribution_column": None},
+    "aligned": {"format": "aligned", "source_file": "a", "target_file": "b"},
+    "lines": {"format": "lines", "files": ["a", "b"], "pairs": False},
+    "pairs": {"format": "lines", "files": ["a"], "pairs": True},
+    "csv": SECTIONS["classify"]["prepare"]["corpus"] | {"file": "a"},
+    "table": SECTIONS["rows"]["prepare"]["corpus"] | {"file": "a"},
+    "joined": SECTIONS["frames"]["prepare"]["corpus"] | {"file": "a"},
+}
+
+
+@contextmanager
+def one_line_at_most() -> Iterator[None]:
+    """Let what a person can mend through, if it is told in one line."""
+    try:
+        yield
+    except UnrollError as error:
+        hold_to_one_line(error)
+
+
+def hold_to_one_line(error: Exception) -> None:
+    assert str(error)
+    assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@MANY
+@given(a=CONTENT, b=CONTENT)
+def test_corpora(tmp_path: Path, form: str, a: bytes, b: bytes) -> None:
+    (tmp_path / "a").write_bytes(a)
+    (tmp_path / "b").write_bytes(b)
+    with one_line_at_most():
+        settings: Any = TypeAdapter(params.Corpus).validate_python(FORMATS[form])
+        for row in corpus.read(settings, tmp_path):
+            assert "\n" not in row.source
+
+
+@MANY
+@given(content=CONTENT | st.binary(max_size=80).map(lambda tail: b"2 3\nmilk 1 2 3\n" + tail))
+@pytest.mark.parametrize("suffix", [".txt", ".gz", ".bz2"])
+def test_vectors_in_text_form(tmp_path: Path, content: bytes, suffix: str) -> None:
+    (tmp_path / f"v{suffix}").write_bytes(content)
+    with one_line_at_most():
+        for _, vector in embeddings.read_vectors(tmp_path / f"v{suffix}", 3, ["milk", "a", "1"]):
+            assert vector.shape == (3,)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def places(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, inner in value.items():
+        yield (*path, name)
+        if isinstance(inner, dict):
+            yield from places(inner, (*path, name))
+
+
+@pytest.mark.parametrize("pipeline", ["translate", "language", "rows"])
+@MANY
+@given(data=st.data())
+def test_parameters(pipeline: str, data: st.DataObject) -> None:
+    document = yaml.safe_load(yaml.safe_dump(SECTIONS[pipeline]))
+    *owners, name = data.draw(st.sampled_from(list(places(document))))
+    owner = document
+    for part in owners:
+        owner = owner[part]
+    owner[name] = data.draw(JSON)
+    with one_line_at_most():
+        params.parse(params.Pipeline, document, "params.yaml: x")
+
+
+@MANY
+@given(content=CONTENT | JSON.map(lambda value: yaml.safe_dump({"x": value}).encode()))
+def test_parameter_files(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "params.yaml").write_bytes(content)
+    with one_line_at_most():
+        params.load(tmp_path / "params.yaml", "x")
+
+
+@pytest.fixture(scope="module")
+def model(undisturbed: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copytree(undisturbed.folder / "data" / "mine" / "model", tmp_path_factory.mktemp("fuzz") / "m"))
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "params.json", "target.tokenizer.json", "target.model"])
+@FEW
+@given(content=CONTENT | JSON.map(lambda value: json.dumps(value).encode()), at=st.floats(0, 1))
+def test_checkpoint_folders(model: Path, name: str, content: bytes, at: float) -> None:
+    path = model / name
+    whole = path.read_bytes()
+    cut = int(at * len(whole))
+    try:
+        for forged in (content, whole[:cut] + content + whole[cut + len(content) :]):
+            path.write_bytes(forged)
+            tiny.sign(model)
+            with one_line_at_most():
+                Predictor.load(model).predict(["a"])
+    finally:
+        path.write_bytes(whole)
+        tiny.sign(model)
+
+
+@pytest.fixture(scope="module")
+def predictor(model: Path) -> Predictor:
+    return Predictor.load(model)
+
+
+@FEW
+@given(texts=st.lists(st.text(max_size=60), max_size=5))
+def test_texts(predictor: Predictor, texts: list[str]) -> None:
+    with one_line_at_most():
+        assert len(predictor.predict(texts)) == len(texts)
+
+
+STRANGE = {
+    "nothing": "",
+    "spaces": " \t ",
+    "unknown": "ζηθ ζηθ",
+    "emoji": "👩‍👩‍👧‍👦 🏳️‍🌈",
+    "right to left": "\u202eמה שלומך\u202c",
+    "zero width": "I\u200b dr\u200dink\ufeff milk",
+    "NUL": "I drink\0 milk.",
+    "combining": "e" + "\u0301" * 500,
+    "100,000 tokens": "I drink milk. " * 25_000,
+    "one word of a million letters": "a" * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_strange_texts_are_answered_and_the_next_one_too(predictor: Predictor, kind: str) -> None:
+    (strange,), (plain,) = predictor.predict([STRANGE[kind], "I drink milk."])
+    assert strange.truncated == (len(STRANGE[kind]) > 20_000)
+    (alone,) = predictor.predict(["I drink milk."])
+    assert plain.text == alone[0].text
+
+
+@FEW
+@given(
+    rows=st.lists(JSON, max_size=4), asked=st.dictionaries(st.sampled_from(["beam", "n_best"]), st.integers(-3, 200))
+)
+def test_requests(predictor: Predictor, rows: list[Any], asked: dict[str, int]) -> None:
+    from mlflow.exceptions import MlflowException
+
+    from unroll.served import Served
+
+    served = Served()
+    served.predictor, served.search = predictor, predictor.search
+    try:
+        answers = served.predict(None, pd.DataFrame({"text": rows}, dtype=object), asked)  # type: ignore[arg-type]
+        assert set(answers["input"]) == set(range(len(rows)))
+    except MlflowException as error:
+        hold_to_one_line(error)
+
+
+LONE = [chr(0xD800), "a" + chr(0xDFFF)]
+
+
+@pytest.mark.parametrize("lone", LONE)
+def test_half_a_character_is_one_line_or_an_answer(predictor: Predictor, lone: str) -> None:
+    with one_line_at_most():
+        assert len(predictor.predict([lone])) == 1
