@@ -29,6 +29,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.parameters: bytes | None = None  # in place of the section
         self.take("translate")
         self.section["prepare"]["split"] |= {"valid": 0.1, "test": 0.1}
         self.write("spa.tsv", GOOD)
@@ -53,7 +54,8 @@ class Project:
 
     def run(self, *stages: str, **environment: str) -> tuple[int, str, str]:
         """Run stages until one fails; return the last one's exit code, stdout and stderr."""
-        (self.folder / "params.yaml").write_text(yaml.safe_dump({"mine": copy.deepcopy(self.section)}))
+        written = yaml.safe_dump({"mine": copy.deepcopy(self.section)}).encode()
+        (self.folder / "params.yaml").write_bytes(written if self.parameters is None else self.parameters)
         for stage in stages:
             done = subprocess.run(
                 [sys.executable, "-m", f"stages.{stage}", "mine"],
