@@ -634,7 +634,7 @@ def load(path: Path, pipeline: str) -> Pipeline:
     """
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # a ValueError is a date such as 2020-13-45
         raise ParamsError(f"{path}: cannot be read: {error}") from None
     sections = document if isinstance(document, dict) else {}
     if pipeline not in sections:
@@ -653,6 +653,8 @@ def parse(kind: type[AnySection], section: Any, where: str) -> AnySection:
         return kind.model_validate(_tuples(section))
     except ValidationError as error:
         raise ParamsError(f"{where}: {_explain(error, section)}") from None
+    except RecursionError:
+        raise ParamsError(f"{where}: refers to itself, or is nested too deeply; write it out flat") from None
 
 
 def load_json(kind: type[AnySection], path: Path) -> AnySection:
@@ -680,7 +682,7 @@ class _Asked(Section):
 def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ParamsError(f"{path}: cannot be read: {error}") from None
 
 

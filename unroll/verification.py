@@ -64,16 +64,19 @@ def rotten(lock: Path, remote: bool) -> Iterator[str]:
         with Repo(str(lock.parent)) as repo:
             stores = {"cache": repo.cache.local} | ({"remote": repo.cloud.get_remote_odb()} if remote else {})
             for name, store in stores.items():
+                read: set[str] = set()
                 for path, oid in tqdm(outs.items(), desc=f"verify {name}", unit=" outs", disable=None, leave=False):
-                    yield from _rotten(store, path, oid)
+                    yield from _rotten(store, path, oid, read)
     except (DvcException, OSError) as error:
         raise ResourceError(f"the DVC remote cannot be read: {error}; see dvc remote list") from None
 
 
-def _rotten(store: Any, path: str, oid: str) -> Iterator[str]:
+def _rotten(store: Any, path: str, oid: str, read: set[str]) -> Iterator[str]:
+    """Yield an object's complaint, and those of the files that it lists; what was `read` before is passed over."""
     file = store.oid_to_path(oid)
-    if not store.fs.exists(file):
+    if oid in read or not store.fs.exists(file):
         return
+    read.add(oid)
     digest, content = hashlib.md5(usedforsecurity=False), b""
     with store.fs.open(file, "rb") as stream:
         while chunk := stream.read(CHUNK):
@@ -83,4 +86,4 @@ def _rotten(store: Any, path: str, oid: str) -> Iterator[str]:
         yield f"{file}: is not what DVC put there for {path}; delete it, then dvc fetch or dvc repro makes it anew"
     elif oid.endswith(".dir"):
         for entry in json.loads(content):
-            yield from _rotten(store, f"{path}/{entry['relpath']}", entry["md5"])
+            yield from _rotten(store, f"{path}/{entry['relpath']}", entry["md5"], read)

@@ -66,6 +66,9 @@ FILES: dict[str, bytes] = {
     "Latin-1": "mine: {a: señor}\n".encode("latin-1"),
     "NULs": bytes(100),
     "an alias to nothing": b"mine: *other\n",
+    "a section that holds itself": b"mine: &mine {shape: n_to_m, train: *mine}\n",
+    "a day that is none": b"mine: 2020-13-45\n",
+    "a thousand sections deep": b"mine: " + b"{a: " * 3000,
     "code": b"mine: !!python/object/apply:os.system [ls]\n",
 }
 

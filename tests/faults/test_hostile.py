@@ -127,7 +127,6 @@ def test_links_and_devices_in_an_archive_are_refused(kind: int) -> None:
     [
         f"mine: !!python/object/apply:builtins.open [{CANARY}, w]",
         f"mine: !!python/object/new:os.system [touch {CANARY}]",
-        "mine: " + "{a: " * 3000,
     ],
 )
 def test_yaml_that_would_run_is_refused(text: str) -> None:
@@ -146,7 +145,7 @@ def test_a_pickled_model_is_not_loaded(home: Path, monkeypatch: pytest.MonkeyPat
         def __reduce__(self) -> tuple[Any, tuple[str, str]]:
             return open, (CANARY, "w")
 
-        def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
+        def predict(self, context, model_input):  # type: ignore[no-untyped-def]
             return model_input
 
     with monkeypatch.context() as allowed:
