@@ -56,7 +56,7 @@ def run(params: Pipeline, folders: Folders) -> None:
     torch.set_num_threads(recipe.train.threads)
     torch.manual_seed(recipe.train.seed)
     network = first_model(recipe, folders)
-    training = prepared(network, recipe, folders)
+    training = set_up(network, recipe, folders)
     snapshots = Snapshots(folders.snapshots, fingerprint)
     with tracking.live(folders.pipeline, params, fingerprint) as live:
         points = learn(training, snapshots, live)
@@ -82,10 +82,10 @@ def learn(training: Training, snapshots: Snapshots, live: LiveRun) -> list[Point
     if found := snapshots.latest():
         state, points = found
         training.restore(state)
-    updates = training.params.updates
-    with progress_bar(updates, training.learner.updates) as advance:
         for point in points:  # of which the store may not have heard
             live.log(shown(point), int(point["update"]))
+    updates = training.params.updates
+    with progress_bar(updates, training.learner.updates) as advance:
         for progress in fit(training):
             advance(progress)
             points.append(point_of(progress))
@@ -128,7 +128,7 @@ def first_model(recipe: Recipe, folders: Folders) -> Network:
     return model.build(recipe, sizes, vectors)
 
 
-def prepared(network: Network, recipe: Recipe, folders: Folders) -> Training:
+def set_up(network: Network, recipe: Recipe, folders: Folders) -> Training:
     """Return a training that scores a model's quickest answers to distinct validation sources, or its loss alone."""
     from unroll import scoring, text
     from unroll.batches import batches

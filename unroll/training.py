@@ -127,7 +127,7 @@ class Learner:
         return tuple(tuple(part * keep_B1 for part in state) for state in self.final)
 
     def update(self, loss: Tensor) -> bool:
-        """Take one step down the gradient of a loss; return False if it is not finite, and nothing but time has passed.
+        """Take one step down the gradient of a loss; return False if that is not finite: the step is then left out.
 
         Raises:
             DivergenceError: that was one too many in a row.
@@ -254,11 +254,8 @@ class Training:
         fabric: Fabric,
     ) -> None:
         self.model, self.valid, self.score, self.params, self.fabric = model, valid, score, params, fabric
-        self.learner, self.feed, self.best = (
-            Learner(model, vocabulary, params, fabric),
-            Feed(train),
-            BestWeights(params.average),
-        )
+        self.learner = Learner(model, vocabulary, params, fabric)
+        self.feed, self.best = Feed(train), BestWeights(params.average)
 
     @property
     def done(self) -> bool:
