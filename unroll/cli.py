@@ -172,7 +172,8 @@ def verify(
     from unroll.registry import resolve
     from unroll.verification import folders, rotten, wrong
 
-    checked, found = 0, []
+    checked = 0
+    found: list[str] = []
     for folder in [folder for place in places or ["data"] for folder in folders(resolve(place))]:
         told = list(wrong(folder))
         print(f"{'rotten' if told else 'whole'}\t{folder}")
