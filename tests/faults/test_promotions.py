@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
-import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,49 +15,66 @@ from tests.faults.conftest import ROOT
 from tests.tracked import answers, client, make_folders, settings
 from unroll import registry
 
+pytestmark = pytest.mark.fault("two promotions at once")
+
 ROUNDS = 20
-REGISTER = """
-import sys
+WORKER = """
+import json, os, sys
 from pathlib import Path
+import mlflow
 from stages import Folders
 from tests.tracked import settings
 from unroll import registry
-import mlflow
 
-pytestmark = pytest.mark.fault("two promotions at once")
 log_model = mlflow.pyfunc.log_model
 mlflow.pyfunc.log_model = lambda **kw: log_model(**{**kw, "input_example": None})  # seconds less
-search, how, folders = settings().evaluate.search, settings().register_, Folders(Path(sys.argv[1]), "translate")
-sys.stdin.readline()
-registry.register(search, how, folders, registry.record(search, how, folders))
+search, how = settings().evaluate.search, settings().register_
+for line in sys.stdin:
+    home, root = json.loads(line)
+    os.chdir(home)
+    folders = Folders(Path(root), "translate")
+    registry.register(search, how, folders, registry.record(search, how, folders))
+    print("done", flush=True)
 """
 
 
-def start(folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", REGISTER, str(folder)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+class Worker:
+    """A process that registers one model after another."""
+
+    def __init__(self) -> None:
+        dropped = ("MLFLOW_", "DVC_")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=kept | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+
+    def begin(self, home: Path, root: Path) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(json.dumps([str(home), str(root)]) + "\n")
+        self.process.stdin.flush()
+
+    def end(self) -> None:
+        assert self.process.stdout
+        assert self.process.stdout.readline() == "done\n"
+
+
+@pytest.fixture(scope="module")
+def two() -> Iterator[list[Worker]]:
+    workers = [Worker(), Worker()]
+    yield workers
+    for worker in workers:
+        worker.process.kill()
+        worker.process.wait()
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))
-def test_the_better_of_two_is_champion(
-    blank_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    shutil.copy(blank_store, tmp_path / "mlflow.db")
-    monkeypatch.chdir(tmp_path)
-    for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_STAGE"):
-        monkeypatch.delenv(name, raising=False)
-    good, bad = (
-        make_folders(tmp_path / name, answers(right), seed) for name, right, seed in (("a", 6, 1), ("b", 0, 2))
-    )
-    both = [start(folders.root) for folders in ((good, bad) if number % 2 else (bad, good))]
-    for process in both:
-        assert process.stdin
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for process in both:
-        _, told = process.communicate(timeout=120)
-        assert process.returncode == 0, told
+def test_the_better_of_two_is_champion(home: Path, two: list[Worker], number: int) -> None:
+    good, bad = (make_folders(home / name, answers(right), seed) for name, right, seed in (("a", 6, 1), ("b", 0, 2)))
+    for worker, folders in zip(two, (good, bad) if number % 2 else (bad, good), strict=True):
+        worker.begin(home, folders.root)
+    for worker in two:
+        worker.end()
     versions = client().search_model_versions(f"name = '{settings().register_.name}'")
     assert sorted(int(version.version) for version in versions) == [1, 2]
     champion = client().get_model_version_by_alias(settings().register_.name, registry.CHAMPION)
