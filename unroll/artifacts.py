@@ -51,10 +51,12 @@ def write_file(path: Path, text: str) -> None:
 def writing(folder: Path, kind: str, inputs: Mapping[str, Manifest]) -> Iterator[Path]:
     """Yield an empty folder to fill; on success give it a manifest and put it in the place of `folder`.
 
-    If the body raises, `folder` stays as it was; what a killed process left aside is cleared by the next one.
+    If the body raises, or the disk is full, `folder` stays as it was. What a killed process left aside is cleared by
+    the next one.
     """
-    aside = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(aside, ignore_errors=True)
+    aside, before = (folder.with_name(f".{folder.name}.{end}") for end in ("part", "before"))
+    for left in (aside, before):
+        shutil.rmtree(left, ignore_errors=True)
     aside.mkdir(parents=True)
     try:
         yield aside
@@ -64,12 +66,15 @@ def writing(folder: Path, kind: str, inputs: Mapping[str, Manifest]) -> Iterator
         for path in [*_files(aside), aside]:
             _sync(path)
         if folder.exists():
-            shutil.rmtree(folder)
+            os.replace(folder, before)
         os.replace(aside, folder)
         _sync(folder.parent)
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
+        if before.exists() and not folder.exists():
+            os.replace(before, folder)
         raise
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def _sync(path: Path) -> None:

@@ -21,6 +21,8 @@ from unroll.errors import ResourceError
 
 PATIENCE_SECONDS, GRACE_SECONDS = 15.0, 10.0
 """For a process that is about to end to let go of its lock; to tidy up, for one that is told to end."""
+LOOK_SECONDS = 0.5
+"""Between two looks whether dvc still runs."""
 TERMINATED = 128 + signal.SIGTERM
 
 
@@ -73,7 +75,9 @@ def _is_dvc(process: psutil.Process) -> bool:
 
 
 def _follow(process: psutil.Process) -> None:
-    process.wait()
+    with suppress(psutil.NoSuchProcess):
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(LOOK_SECONDS)
     print("unroll: the dvc that started this stage has ended, and so does the stage", file=sys.stderr)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE_SECONDS)

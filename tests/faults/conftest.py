@@ -91,7 +91,8 @@ class Project:
 
     def litter(self) -> list[str]:
         """Return what stages left behind that is nobody's output."""
-        return sorted(str(p.relative_to(self.folder)) for p in self.folder.rglob(".*.part"))
+        left = [path for end in ("part", "before") for path in self.folder.rglob(f".*.{end}")]
+        return sorted(str(path.relative_to(self.folder)) for path in left)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,6 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import TypeAdapter
 
 from tests import tiny
 from tests.faults.conftest import ROOT, Project
@@ -29,15 +28,17 @@ FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(Health
 SECTIONS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 PLAIN = st.text(alphabet="ab1 ,.;\t\n\r\"'-é\u202e\u200b\U0001f600", max_size=200).map(str.encode)
 CONTENT = PLAIN | st.binary(max_size=200) | st.binary(max_size=60).map(lambda tail: b"a\tb\n" * 3 + tail)
-FORMATS: dict[str, dict[str, Any]] = {
-    "tsv": {"format": "tsv", "file": "a", "source_column": 0, "target_column": 1, "attribution_column": None},
-    "aligned": {"format": "aligned", "source_file": "a", "target_file": "b"},
-    "lines": {"format": "lines", "files": ["a", "b"], "pairs": False},
-    "pairs": {"format": "lines", "files": ["a"], "pairs": True},
-    "csv": SECTIONS["classify"]["prepare"]["corpus"] | {"file": "a"},
-    "table": SECTIONS["rows"]["prepare"]["corpus"] | {"file": "a"},
-    "joined": SECTIONS["frames"]["prepare"]["corpus"] | {"file": "a"},
+FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
+    "tsv": ("translate", {"file": "a"}),
+    "aligned": ("translate", {"format": "aligned", "source_file": "a", "target_file": "b"}),
+    "lines": ("language", {"files": ["a", "b"]}),
+    "pairs": ("letter", {"files": ["a", "b"]}),
+    "labelled": ("name", {"files": {"Italian": "a", "Welsh": "b"}}),
+    "csv": ("classify", {"file": "a"}),
+    "table": ("rows", {"file": "a"}),
+    "joined": ("frames", {"file": "a"}),
 }
+"""{form: (a pipeline that reads it, what is changed in its corpus)}"""
 
 
 @contextmanager
@@ -60,9 +61,13 @@ def hold_to_one_line(error: Exception) -> None:
 def test_corpora(tmp_path: Path, form: str, a: bytes, b: bytes) -> None:
     (tmp_path / "a").write_bytes(a)
     (tmp_path / "b").write_bytes(b)
+    pipeline, changes = FORMATS[form]
+    document = yaml.safe_load(yaml.safe_dump(SECTIONS[pipeline]))
+    kept = {} if "format" in changes else document["prepare"]["corpus"]
+    document["prepare"]["corpus"] = kept | changes
+    read = params.parse(params.Pipeline, document, form).prepare.corpus
     with one_line_at_most():
-        settings: Any = TypeAdapter(params.Corpus).validate_python(FORMATS[form])
-        for row in corpus.read(settings, tmp_path):
+        for row in corpus.read(read, tmp_path):
             assert "\n" not in row.source
 
 
