@@ -49,7 +49,8 @@ class Snapshots:
             try:
                 artifacts.verify(folder, "snapshot")
             except IntegrityError as error:
-                print(f"unroll: {error}: this snapshot is left out", file=sys.stderr)
+                cause = str(error).partition(";")[0]
+                print(f"unroll: {cause}; this snapshot is left out", file=sys.stderr)
                 continue
             saved = json.loads((folder / VALUES).read_text(encoding="utf-8"))
             return Standing(load_file(folder / TENSORS), saved["state"]), saved["beside"]

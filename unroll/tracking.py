@@ -107,10 +107,17 @@ def _first_line(error: Exception) -> str:
 
 def experiment_of(client: MlflowClient, pipeline: str) -> str:
     """Return the id of a pipeline's experiment, made or taken out of the bin where need be."""
+    from mlflow.exceptions import MlflowException
+
     found = client.get_experiment_by_name(pipeline)
     if found is None:
         place = artifact_folder()
-        return client.create_experiment(pipeline, (place / pipeline).as_uri() if place else None)
+        try:
+            return client.create_experiment(pipeline, (place / pipeline).as_uri() if place else None)
+        except MlflowException:
+            found = client.get_experiment_by_name(pipeline)
+            if found is None:  # another process did not make it meanwhile
+                raise
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
     return found.experiment_id
@@ -204,9 +211,9 @@ class LiveRun:
             pause = FLUSH_SECONDS if self._send() else min(2 * pause, MOST_SECONDS)
             if self._closing.wait(pause):
                 break
-        if self._send():
-            with self._forgiving():
-                self._finish()
+        self._send()
+        with self._forgiving():
+            self._finish()
 
     def _send(self) -> bool:
         """Send what waits; return whether the store has all of it."""
@@ -242,7 +249,8 @@ class LiveRun:
         return client
 
     def _finish(self) -> None:
-        assert self._client is not None
+        if not self._client:
+            return
         if self._model and find(self._client, self._experiment, "model.sha256", self._model):
             self._client.delete_run(self._run)
             return

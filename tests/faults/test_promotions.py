@@ -32,6 +32,7 @@ search, how = settings().evaluate.search, settings().register_
 for line in sys.stdin:
     home, root = json.loads(line)
     os.chdir(home)
+    os.environ.pop("MLFLOW_TRACKING_URI", None)  # mlflow remembers the last round's there
     folders = Folders(Path(root), "translate")
     registry.register(search, how, folders, registry.record(search, how, folders))
     print("done", flush=True)
