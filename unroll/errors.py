@@ -14,6 +14,9 @@ class UnrollError(Exception):
 
     exit_code = 1
 
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))  # what libraries say may take several
+
 
 class ParamsError(UnrollError):
     """A parameter is missing, misspelt, of the wrong type, out of range, or does not fit another one."""
@@ -61,19 +64,20 @@ def one_line() -> Iterator[None]:
         what = _ran_out(error)
         if what is None:
             raise
-        _end(what, ResourceError.exit_code)
+        _end(str(what), what.exit_code)
 
 
-def _ran_out(error: Exception) -> str | None:
+def _ran_out(error: Exception) -> ResourceError | None:
     """Return what to tell of an error if disk or memory ran out; libraries have their own words for it."""
     text = str(error)
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in text:
-        return f"no space left on the device for {getattr(error, 'filename', None) or 'a file'}; free some"
+        where = getattr(error, "filename", None) or "a file"
+        return ResourceError(f"no space left on the device for {where}; free some")
     if isinstance(error, MemoryError) or "can't allocate memory" in text or "out of memory" in text:
-        return "out of memory; lower train.batch_tokens or evaluate.search.batch_sentences"
+        return ResourceError("out of memory; lower train.batch_tokens or evaluate.search.batch_sentences")
     return None
 
 
 def _end(message: str, exit_code: int) -> NoReturn:
-    print(f"unroll: {' '.join(message.split())}", file=sys.stderr)
+    print(f"unroll: {message}", file=sys.stderr)
     sys.exit(exit_code)

@@ -43,7 +43,7 @@ FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @contextmanager
 def one_line_at_most() -> Iterator[None]:
-    """Let what a person can mend through: the command line tells it in one line."""
+    """Let what a person can mend through, if it is told in one line."""
     try:
         yield
     except UnrollError as error:
@@ -51,8 +51,8 @@ def one_line_at_most() -> Iterator[None]:
 
 
 def hold_to_one_line(error: Exception) -> None:
-    """Hold an error to saying something; `errors.one_line` joins what libraries say in several lines."""
-    assert str(error).split()
+    assert str(error)
+    assert "\n" not in str(error)
 
 
 @pytest.mark.parametrize("form", FORMATS)
