@@ -18,8 +18,6 @@ from tqdm import tqdm
 from unroll import artifacts
 from unroll.errors import IntegrityError, ParamsError, ResourceError
 
-CHUNK = 2**20
-
 
 def folders(place: Path) -> list[Path]:
     """Return the artifacts at or below a place, in order.
@@ -68,7 +66,7 @@ def rotten(lock: Path, remote: bool) -> Iterator[str]:
                 for path, oid in tqdm(outs.items(), desc=f"verify {name}", unit=" outs", disable=None, leave=False):
                     yield from _rotten(store, path, oid, read)
     except (DvcException, OSError) as error:
-        raise ResourceError(f"the DVC remote cannot be read: {error}; see dvc remote list") from None
+        raise ResourceError(f"DVC's cache or remote cannot be read: {error}; see dvc remote list") from None
 
 
 def _rotten(store: Any, path: str, oid: str, read: set[str]) -> Iterator[str]:
@@ -77,13 +75,10 @@ def _rotten(store: Any, path: str, oid: str, read: set[str]) -> Iterator[str]:
     if oid in read or not store.fs.exists(file):
         return
     read.add(oid)
-    digest, content = hashlib.md5(usedforsecurity=False), b""
     with store.fs.open(file, "rb") as stream:
-        while chunk := stream.read(CHUNK):
-            digest.update(chunk)
-            content = content + chunk if oid.endswith(".dir") else b""
-    if digest.hexdigest() != oid.removesuffix(".dir"):
+        digest = hashlib.file_digest(stream, "md5").hexdigest()
+    if digest != oid.removesuffix(".dir"):
         yield f"{file}: is not what DVC put there for {path}; delete it, then dvc fetch or dvc repro makes it anew"
     elif oid.endswith(".dir"):
-        for entry in json.loads(content):
+        for entry in json.loads(store.fs.read_text(file)):
             yield from _rotten(store, f"{path}/{entry['relpath']}", entry["md5"], read)
