@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ import yaml
 
 from tests.grammar import PAIRS
 from tests.stages.conftest import SMALL
+from unroll import params
 
 ROOT = Path(__file__).parents[1]
 MINE = SMALL | {
@@ -63,20 +64,19 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cloned(tmp_path_factory: pytest.TempPathFactory, outside: Path, blank_store: Path) -> Repository:
+def cloned(
+    make_params: Callable[..., params.Pipeline],
+    tmp_path_factory: pytest.TempPathFactory,
+    outside: Path,
+    blank_store: Path,
+) -> Repository:
     """A repository with a corpus of its own, nothing run yet."""
     folder = tmp_path_factory.mktemp("mine")
     for name in ("pipelines", "stages", "unroll", ".dvc/config", ".dvcignore", ".gitignore", "dvc.yaml"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, folder / name)
-    section = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["translate"]
-    for name, value in MINE.items():
-        *owners, last = name.split(".")
-        owner = section
-        for part in owners:
-            owner = owner[part]
-        owner[last] = value
+    section = params.dump(make_params(**MINE))
     (folder / "params.yaml").write_text(yaml.safe_dump({"pipelines": ["mine"], "mine": section}), encoding="utf-8")
     (folder / "data/sources").mkdir(parents=True)
     for column, language in enumerate(("en", "es")):

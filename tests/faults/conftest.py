@@ -14,13 +14,14 @@ import yaml
 
 from tests.grammar import PAIRS
 from tests.stages.conftest import SMALL
-from unroll import artifacts
+from unroll import artifacts, params
 
 ROOT = Path(__file__).parents[2]
 QUICK = SMALL | {
     "fetch": {"kind": "files", "members": {"spa.tsv": "spa.tsv"}},
     "train.updates": 120, "train.validate_every": 40, "embed.epochs": 2,
     "model.dropout": 0.2, "train.sampled_softmax": 50, "train.average": 2, "register.resamples": 20,
+    "register.name": "mine",
 }  # fmt: skip
 STAGES = ("fetch", "prepare", "tokenize", "embed", "train", "evaluate", "register")
 OUTS = {
@@ -56,6 +57,12 @@ def _counted(request: pytest.FixtureRequest, record_property: Callable[[str, obj
     record_property("fault", marker.args[0])
 
 
+def clean_environment() -> dict[str, str]:
+    """Return the environment of a process of ours, without what tells it of a store or of DVC."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "DVC_"))}
+    return kept | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+
 class Project:
     """A folder in which the stages of the pipeline `mine` run, as DVC would run them."""
 
@@ -64,13 +71,9 @@ class Project:
 
     def start(self, stage: str, *faults: str, by: Sequence[str] = (), **environment: str) -> subprocess.Popen[str]:
         """Start a stage in a process of its own, with faults; `by` is a command that starts it."""
-        dropped = ("MLFLOW_", "DVC_")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
-        settings = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "UNROLL_SNAPSHOT_SECONDS": "0"}
         command = [*by, sys.executable, "-m", "tests.faults.armed", stage, "mine", *faults]
-        return subprocess.Popen(
-            command, cwd=self.folder, env=kept | settings | environment, stderr=subprocess.PIPE, text=True
-        )
+        settings = clean_environment() | {"UNROLL_SNAPSHOT_SECONDS": "0"} | environment
+        return subprocess.Popen(command, cwd=self.folder, env=settings, stderr=subprocess.PIPE, text=True)
 
     def run(self, stage: str, *faults: str, **environment: str) -> tuple[int, str]:
         """Run a stage to its end; return its exit code and what it told."""
@@ -96,17 +99,13 @@ class Project:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(blank_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+def undisturbed(
+    make_params: Callable[..., params.Pipeline], blank_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Project:
     """The project after all its stages; nothing went wrong."""
     folder = tmp_path_factory.mktemp("undisturbed")
     shutil.copy(blank_store, folder / "mlflow.db")
-    section = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["translate"]
-    for name, value in (QUICK | {"register.name": "mine"}).items():
-        *owners, last = name.split(".")
-        owner = section
-        for part in owners:
-            owner = owner[part]
-        owner[last] = value
+    section = params.dump(make_params(**QUICK))
     (folder / "params.yaml").write_text(yaml.safe_dump({"pipelines": ["mine"], "mine": section}), encoding="utf-8")
     (folder / "data" / "sources").mkdir(parents=True)
     (folder / "data" / "sources" / "spa.tsv").write_text(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import ROOT
+from tests.faults.conftest import clean_environment
 from tests.tracked import answers, client, make_folders, settings
 from unroll import registry
 
@@ -43,11 +42,9 @@ class Worker:
     """A process that registers one model after another."""
 
     def __init__(self) -> None:
-        dropped = ("MLFLOW_", "DVC_")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
         self.process = subprocess.Popen(
             [sys.executable, "-c", WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env=kept | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+            env=clean_environment(),
         )  # fmt: skip
 
     def begin(self, home: Path, root: Path) -> None:

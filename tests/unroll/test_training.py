@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -79,12 +79,17 @@ def settings(**changes: object) -> Train:
     return Train.model_validate(values | changes)
 
 
+def learn(
+    model: nn.Module, score: Callable[[float], float], how: Train, train: Any = None, valid: Any = None
+) -> list[training.Progress]:
+    """Train to the end, on `Rows` unless told otherwise."""
+    fabric = Fabric(accelerator="cpu", devices=1)
+    return list(training.fit(training.Training(model, V, train or Rows(), valid or Rows(), score, how, fabric)))
+
+
 def fit(scores: list[float], **changes: object) -> tuple[Unigram, list[training.Progress]]:
     model, ahead = Unigram(), iter(scores)
-    fabric = Fabric(accelerator="cpu", devices=1)
-    return model, list(
-        training.fit(training.Training(model, V, Rows(), Rows(), lambda loss: next(ahead), settings(**changes), fabric))
-    )
+    return model, learn(model, lambda loss: next(ahead), settings(**changes))
 
 
 def test_the_loss_falls_to_the_entropy_of_the_data() -> None:
@@ -114,10 +119,7 @@ def test_the_best_weights_are_kept_and_averaged() -> None:
         copies.append(model.logits.detach().clone())
         return next(ahead)
 
-    fabric = Fabric(accelerator="cpu", devices=1)
-    list(
-        training.fit(training.Training(model, V, Rows(), Rows(), score, settings(validate_every=10, average=2), fabric))
-    )
+    learn(model, score, settings(validate_every=10, average=2))
     torch.testing.assert_close(model.logits.detach(), (copies[1] + copies[2]) / 2)
 
 
@@ -175,9 +177,8 @@ def test_divergence_is_named_with_the_parameters_that_help() -> None:
     model = Unigram()
     with torch.no_grad():
         model.logits[0] = math.nan
-    fabric = Fabric(accelerator="cpu", devices=1)
     with pytest.raises(DivergenceError, match=r"update 6 .*learning_rate"):
-        list(training.fit(training.Training(model, V, Rows(), Rows(), lambda loss: 0.0, settings(), fabric)))
+        learn(model, lambda loss: 0.0, settings())
 
 
 class Shaky(Unigram):
@@ -195,9 +196,8 @@ class Shaky(Unigram):
 
 
 def test_a_gradient_that_is_not_finite_changes_nothing_and_is_counted() -> None:
-    fabric = Fabric(accelerator="cpu", devices=1)
     model = Shaky({3, 4, 12})
-    seen = list(training.fit(training.Training(model, V, Rows(), Rows(), lambda loss: -loss, settings(), fabric)))
+    seen = learn(model, lambda loss: -loss, settings())
     assert [p.skipped for p in seen] == [2, 1, 0, 0]
     assert all(math.isfinite(p.train_loss) and math.isfinite(p.gradient_norm) for p in seen)
     assert seen[-1].update == 40
@@ -206,14 +206,12 @@ def test_a_gradient_that_is_not_finite_changes_nothing_and_is_counted() -> None:
 
 @pytest.mark.parametrize(("most", "ends"), [(training.MOST_SKIPPED, False), (training.MOST_SKIPPED + 1, True)])
 def test_too_many_in_a_row_end_training(most: int, ends: bool) -> None:
-    fabric = Fabric(accelerator="cpu", devices=1)
     model = Shaky({*range(2, 2 + most), *range(20, 22)})
-    run = training.fit(training.Training(model, V, Rows(), Rows(), lambda loss: -loss, settings(), fabric))
     if not ends:
-        assert list(run)[-1].update == 40
+        assert learn(model, lambda loss: -loss, settings())[-1].update == 40
         return
     with pytest.raises(DivergenceError, match=f"the gradient is nan at update {1 + most} "):
-        list(run)
+        learn(model, lambda loss: -loss, settings())
 
 
 def test_a_validation_loss_that_is_not_finite_ends_training() -> None:
@@ -222,9 +220,8 @@ def test_a_validation_loss_that_is_not_finite_ends_training() -> None:
             outcome = super().forward(batch, *args, **kwargs)
             return outcome if self.training else replace(outcome, logits_NV=outcome.logits_NV * math.inf)
 
-    fabric = Fabric(accelerator="cpu", devices=1)
     with pytest.raises(DivergenceError, match="the validation loss is nan at update 20; lower"):
-        list(training.fit(training.Training(Blind(), V, Rows(), Rows(), lambda loss: -loss, settings(), fabric)))
+        learn(Blind(), lambda loss: -loss, settings())
 
 
 # Going on
@@ -296,8 +293,7 @@ def test_the_score_is_told_the_validation_loss() -> None:
         told.append(loss)
         return -loss
 
-    fabric = Fabric(accelerator="cpu", devices=1)
-    seen = list(training.fit(training.Training(Unigram(), V, Rows(), Rows(), score, settings(), fabric)))
+    seen = learn(Unigram(), score, settings())
     valid = [(p.valid_loss, p.valid_score) for p in seen if p.valid_loss is not None]
     assert valid == [(loss, -loss) for loss in told]
     assert len(told) == 2
@@ -336,9 +332,9 @@ def unbroken(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("unbroken")
 @pytest.mark.parametrize("log_every", [1, 3, 40])
 def test_where_progress_is_told_does_not_part_a_text(log_every: int) -> None:
-    model, fabric = Unigram(), Fabric(accelerator="cpu", devices=1)
+    model = Unigram()
     how = settings(updates=14, log_every=log_every, validate_every=14)
-    list(training.fit(training.Training(model, V, text(30), text(12), lambda loss: 0.0, how, fabric)))
+    learn(model, lambda loss: 0.0, how, text(30), text(12))
     batches = [len(list(text(30).epoch(epoch))) for epoch in range(3)]
     expected = [None if n == 0 else float(n) for count in batches for n in range(count)]
     assert model.starts == [*expected[:14], None, 1.0, 2.0]
@@ -346,9 +342,9 @@ def test_where_progress_is_told_does_not_part_a_text(log_every: int) -> None:
 
 @pytest.mark.usefixtures("unbroken")
 def test_a_validation_in_the_middle_of_a_text_does_not_part_it() -> None:
-    model, fabric = Unigram(), Fabric(accelerator="cpu", devices=1)
+    model = Unigram()
     how = settings(updates=6, log_every=2, validate_every=2)
-    list(training.fit(training.Training(model, V, text(30), text(12), lambda loss: 0.0, how, fabric)))
+    learn(model, lambda loss: 0.0, how, text(30), text(12))
     validation = [None, 1.0, 2.0]
     assert model.starts == [None, 1.0, *validation, 2.0, 3.0, *validation, 4.0, 5.0, *validation]
 
@@ -426,7 +422,6 @@ class Bandit(Unigram):
 def test_what_pays_is_chosen_more_and_more() -> None:
     torch.manual_seed(0)
     model = Bandit()
-    fabric = Fabric(accelerator="cpu", devices=1)
     how = settings(updates=150, validate_every=150, learning_rate=0.05)
-    list(training.fit(training.Training(model, V, Rows(), Rows(), lambda loss: 0.0, how, fabric)))
+    learn(model, lambda loss: 0.0, how)
     assert float(model.places.detach().softmax(0)[1]) > 0.95
