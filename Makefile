@@ -7,6 +7,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
     "$$python" -c '$(RECENT)' 2>/dev/null && { echo "$$python"; break; }; done)
 
 EXTRAS ?= test
+WORKERS ?= --numprocesses auto
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -57,10 +58,10 @@ register: $(STAMP) ## runs and versions of all pipelines made anew from their fi
 	@for pipeline in $(PIPELINES); do $(BIN)/python -m stages.register $$pipeline || exit $$?; done
 
 test: lint ## linters, types, then the tests
-	$(BIN)/pytest
+	$(BIN)/pytest $(WORKERS)
 
 faults: $(STAMP) ## what goes wrong on real machines, done on purpose (KILLS=200: so many more at random moments)
-	$(BIN)/pytest tests/faults --durations 5
+	$(BIN)/pytest $(WORKERS) tests/faults --durations 5
 
 lint: $(STAMP) ## ruff and mypy alone
 	$(BIN)/ruff check

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,12 +77,13 @@ def main(run: Callable[[params.Pipeline, Folders], None]) -> None:
     os.environ.setdefault("MKL_CBWR", "AUTO")
     stage = Path(sys.argv[0]).stem
     processes.end_tidily()
-    processes.end_with_dvc()
-    with one_line():
+    processes.end_with_starter()
+    with one_line(), processes.not_alone():
         if len(sys.argv) != 2:
             raise ParamsError(f"usage: python -m stages.{stage} PIPELINE")
         folders = Folders(Path(), sys.argv[1])
         settings = params.load(Path("params.yaml"), folders.pipeline)
         name = f"{stage}@{folders.pipeline}"
-        with processes.alone(folders.snapshots.with_name(f"{name}.lock"), name):
+        lock = folders.snapshots.with_name(f"{name}.lock")
+        with processes.alone(lock, name) if processes.first() else nullcontext():
             run(settings, folders)

@@ -7,7 +7,8 @@ out  data/<pipeline>/model/               the checkpoint
      reports/<pipeline>/train.json, curves.csv
      a run in MLflow, which follows the curves as they grow
 
-A training that was killed goes on where it stood, and ends in the same bytes.
+A training that was killed goes on where it stood, and ends in the same bytes. Of several processes (`train.processes`,
+or as torchrun started them) each learns from its rows of every batch; the first one alone tells and writes.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,11 +56,17 @@ def run(params: Pipeline, folders: Folders) -> None:
     inputs = {kind: artifacts.verify(getattr(folders, kind), kind) for kind in INPUTS}
     code = [origin.sources_sha256(), torch.__version__]
     fingerprint = hashlib.sha256(artifacts.dump_json([inputs, dump(recipe), code]).encode()).hexdigest()
+    fabric = processes_of(recipe.train)
     torch.set_num_threads(recipe.train.threads)
     torch.manual_seed(recipe.train.seed)
     network = first_model(recipe, folders)
-    training = set_up(network, recipe, folders)
+    if not fabric.is_global_zero:
+        torch.manual_seed(recipe.train.seed + fabric.global_rank)  # the same weights, but not the same dropout
+    training = set_up(network, recipe, folders, fabric)
     snapshots = Snapshots(folders.snapshots, fingerprint)
+    if not fabric.is_global_zero:
+        follow(training)
+        return
     with tracking.live(folders.pipeline, params, fingerprint) as live:
         points = learn(training, snapshots, live)
         manifest = checkpoints.save(folders.model, network, recipe, folders.tokenized, inputs)
@@ -79,7 +88,7 @@ def learn(training: Training, snapshots: Snapshots, live: LiveRun) -> list[Point
     from unroll.training import fit
 
     points: list[Point] = []
-    if found := snapshots.latest():
+    if found := training.fabric.broadcast(snapshots.latest()):
         state, points = found
         training.restore(state)
         for point in points:  # of which the store may not have heard
@@ -90,9 +99,20 @@ def learn(training: Training, snapshots: Snapshots, live: LiveRun) -> list[Point
             advance(progress)
             points.append(point_of(progress))
             live.log(shown(points[-1]) | {"tokens_per_second": progress.tokens / progress.seconds}, progress.update)
-            if snapshots.due() and progress.update < updates:
+            if training.fabric.broadcast(snapshots.due() and progress.update < updates):
                 snapshots.save(training.state(), points)
     return points
+
+
+def follow(training: Training) -> None:
+    """Learn beside the first process, which runs `learn`."""
+    from unroll.training import fit
+
+    if found := training.fabric.broadcast(None):
+        training.restore(found[0])
+    for _ in fit(training):
+        if training.fabric.broadcast(False):
+            training.state()
 
 
 def declared(params: Pipeline) -> Recipe:
@@ -128,7 +148,7 @@ def first_model(recipe: Recipe, folders: Folders) -> Network:
     return model.build(recipe, sizes, vectors)
 
 
-def set_up(network: Network, recipe: Recipe, folders: Folders) -> Training:
+def set_up(network: Network, recipe: Recipe, folders: Folders, fabric: Fabric) -> Training:
     """Return a training that scores a model's quickest answers to distinct validation sources, or its loss alone."""
     from unroll import scoring, text
     from unroll.batches import batches
@@ -150,21 +170,30 @@ def set_up(network: Network, recipe: Recipe, folders: Folders) -> Training:
     def score(loss: float) -> float:
         return -loss if settings.select_by == "loss" else scoring.validation(predictor, pairs)
 
-    return Training(network, len(tokenizers["target"]), train, valid, score, settings, device(settings))
+    return Training(network, len(tokenizers["target"]), train, valid, score, settings, fabric)
 
 
-def device(params: Train) -> Fabric:
-    """Return what the model is to learn on.
+def processes_of(params: Train) -> Fabric:
+    """Return what the model is to learn on, after starting the other processes unless torchrun did.
 
     Raises:
-        ResourceError: this machine has no such accelerator.
+        ParamsError: torchrun started another number of processes.
+        ResourceError: this machine has no such accelerator, or too few of them.
     """
     from lightning_fabric import Fabric
 
+    count = params.processes
+    started = int(os.environ.get("WORLD_SIZE", count))
+    if started != count:
+        raise ParamsError(f"train.processes is {count}, but {started} were started; make the two equal")
     try:
-        return Fabric(accelerator=params.accelerator, devices=1, precision=params.precision)
+        strategy = "ddp" if count > 1 else "auto"
+        fabric = Fabric(accelerator=params.accelerator, devices=count, strategy=strategy, precision=params.precision)
     except RuntimeError as error:
         raise ResourceError(f"train.accelerator: {params.accelerator} cannot be used here ({error}); set cpu") from None
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    fabric.launch()
+    return fabric
 
 
 def spread(pairs: dict[str, list[str]], most: int) -> dict[str, list[str]]:

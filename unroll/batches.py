@@ -52,6 +52,19 @@ class Batch:
         moved = {name: getattr(self, name).to(device) for name in ("source_BS", "input_BT", "output_BT")}
         return replace(self, **moved)
 
+    def shard(self, number: int, count: int) -> tuple[Batch, float]:
+        """Return every `count`-th row from `number` on, for one of so many processes, and its share of the targets.
+
+        The shares add up to 1. Where there are too few rows, the last one is read for nothing: its share is 0.
+        """
+        if count == 1:
+            return self, 1.0
+        idle = number >= len(self.source_BS)
+        rows = slice(-1, None) if idle else slice(number, None, count)
+        names = ("source_BS", "source_lengths_B", "input_BT", "output_BT")
+        own = replace(self, **{name: getattr(self, name)[rows] for name in names})
+        return own, 0.0 if idle else int(own.mask_BT.sum()) / int(self.mask_BT.sum())
+
 
 def pad(rows: Sequence[Source]) -> Tensor:
     """Return rows as one padded tensor: of ids, B x longest, or of vectors, B x longest x width."""

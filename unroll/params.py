@@ -404,6 +404,8 @@ class Train(Section):
     """the weights kept are the mean of this many best checkpoints"""
     precision: Literal["32-true", "bf16-mixed", "16-mixed"]
     accelerator: Literal["auto", "cpu", "cuda"]
+    processes: Count
+    """that share the rows of each batch; each has its own accelerator, or `threads` of its own"""
     threads: Count
     seed: int
 

@@ -1,4 +1,4 @@
-"""One process at a time at a stage, and none that outlives the `dvc` which started it.
+"""One process at a time at a stage, or several that end together, and none that outlives the `dvc` which started it.
 
 DVC gives neither: killed, it leaves its stage running, and the next `dvc repro` starts a second one beside it.
 """
@@ -62,23 +62,53 @@ def end_tidily() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
 
 
-def end_with_dvc() -> None:
-    """End this process when the `dvc` that started it has ended, if one did."""
+def first() -> bool:
+    """Return whether this is the first of the processes that torchrun or Fabric started, or the only one."""
+    return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
+
+
+@contextmanager
+def not_alone() -> Iterator[None]:
+    """Turn what a process hears when another one of its training has ended into one line.
+
+    Raises:
+        ResourceError: that happened.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "WORLD_SIZE" not in os.environ or "peer" not in str(error).lower():
+            raise
+        raise ResourceError(
+            "train: another process of this training has ended, and so does this one; run it again: it goes on from "
+            "its latest snapshot"
+        ) from None
+
+
+def end_with_starter() -> None:
+    """End this process when the `dvc` that started it has ended, or the first process of several."""
     with suppress(psutil.Error):
-        dvc = next((process for process in psutil.Process().parents() if _is_dvc(process)), None)
+        parents = psutil.Process().parents()
+        if not first():
+            _end_with(parents[0], "first process of this training")
+        dvc = next((process for process in parents if _is_dvc(process)), None)
         if dvc and "DVC_STAGE" in os.environ:
-            threading.Thread(target=_follow, args=[dvc], name="dvc", daemon=True).start()
+            _end_with(dvc, "dvc that started this stage")
 
 
 def _is_dvc(process: psutil.Process) -> bool:
     return any(Path(word).name == "dvc" for word in process.cmdline()[:3])
 
 
-def _follow(process: psutil.Process) -> None:
+def _end_with(process: psutil.Process, what: str) -> None:
+    threading.Thread(target=_follow, args=[process, what], name=f"follows {process.pid}", daemon=True).start()
+
+
+def _follow(process: psutil.Process, what: str) -> None:
     with suppress(psutil.NoSuchProcess):
         while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
             time.sleep(LOOK_SECONDS)
-    print("unroll: the dvc that started this stage has ended, and so does the stage", file=sys.stderr)
+    print(f"unroll: the {what} has ended, and so does this process", file=sys.stderr)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE_SECONDS)
     os._exit(TERMINATED)

@@ -66,7 +66,12 @@ def learning_rate(update: int, params: Train) -> float:
 
 
 def cross_entropy(logits_NV: Tensor, labels_N: Tensor, smoothing: float) -> Tensor:
-    """Return the mean over positions of -log p(label), a share of the label's mass spread evenly (Szegedy 2016)."""
+    """Return the mean over positions of -log p(label), a share of the label's mass spread evenly (Szegedy 2016).
+
+    Of no positions it is 0.
+    """
+    if not len(labels_N):
+        return logits_NV.sum()
     return nn.functional.cross_entropy(logits_NV.float(), labels_N, label_smoothing=smoothing)
 
 
@@ -97,13 +102,16 @@ def sample_candidates(batch: Batch, vocabulary: int, negatives: int, generator: 
 
 
 class Learner:
-    """One update after another: the optimiser, its rate, clipping, the softmax's candidates, where a text stands."""
+    """One update after another: the optimiser, its rate, clipping, the softmax's candidates, where a text stands.
+
+    Of several processes each learns from its own rows of a batch, and draws by chance from its own generators.
+    """
 
     def __init__(self, model: nn.Module, vocabulary: int, params: Train, fabric: Fabric) -> None:
         self.params, self.fabric, self.vocabulary = params, fabric, vocabulary
         optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, weight_decay=params.weight_decay, fused=True)
         self.model, self.optimizer = fabric.setup(model, optimizer)
-        self.generator = torch.Generator().manual_seed(params.seed)
+        self.generator = torch.Generator().manual_seed(params.seed + fabric.global_rank)
         self.updates = self.skipped = self.in_a_row = 0
         self.rate = self.norm = 0.0
         self.final: tuple[State, ...] = ()
@@ -167,8 +175,11 @@ def run_epoch(
     model.train(learner is not None)
     nats, targets, tokens = 0.0, 0, 0
     final: tuple[State, ...] = ()
+    share = 1.0
     with torch.set_grad_enabled(learner is not None):
         for batch in batches:
+            if learner:
+                batch, share = batch.shard(learner.fabric.global_rank, learner.fabric.world_size)
             batch = batch.to(device)
             if learner:
                 outcome = model(batch, learner.candidates(batch), learner.own, learner.start(batch))
@@ -177,11 +188,17 @@ def run_epoch(
             final = tuple(tuple(part.detach() for part in state) for state in outcome.final)
             loss, count = cross_entropy(outcome.logits_NV, outcome.labels_N, smoothing), len(outcome.labels_N)
             if learner:
-                if not learner.update(loss + reinforce(outcome) if outcome.policy else loss):
+                whole = loss + reinforce(outcome) if outcome.policy else loss
+                # The mean of the processes' gradients is to be that of the loss over all rows.
+                if not learner.update(whole * (share * learner.fabric.world_size)):
                     continue  # the mean leaves it out, and a text goes on from where it stood
                 learner.final = final
-            nats, targets, tokens = nats + loss.item() * count, targets + count, tokens + batch.tokens
-    return nats / max(targets, 1), tokens
+            if share:
+                nats, targets, tokens = nats + loss.item() * count, targets + count, tokens + batch.tokens
+    if learner and learner.fabric.world_size > 1:
+        sums = torch.tensor([nats, targets, tokens], dtype=torch.float64, device=device)
+        nats, targets, tokens = cast(Tensor, learner.fabric.all_reduce(sums, reduce_op="sum")).tolist()
+    return nats / max(targets, 1), int(tokens)
 
 
 class Feed:
@@ -263,18 +280,16 @@ class Training:
         return self.learner.updates >= self.params.updates or self.best.since >= self.params.patience
 
     def state(self) -> Standing:
-        """Return a copy of where it stands."""
+        """Return a copy of where it stands; of several processes all have to ask, and all are told the same."""
         learner, best = self.learner, self.best
         tensors = {f"model.{name}": value for name, value in _weights(self.model).items()}
         for number, moments in learner.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{name}": value for name, value in moments.items()}
-        for number, (_, _, weights) in enumerate(best.kept):
-            tensors |= {f"best.{number}.{name}": value for name, value in weights.items()}
-        for layer, parts in enumerate(learner.final):
-            tensors |= {f"final.{layer}.{number}": part for number, part in enumerate(parts)}
-        tensors |= {"random.drawn": learner.generator.get_state(), "random.torch": torch.get_rng_state()}
-        if self.fabric.device.type == "cuda":
-            tensors["random.cuda"] = torch.cuda.get_rng_state(self.fabric.device)
+        tensors = {name: value.detach().cpu().clone() for name, value in tensors.items()}
+        for number, (_, _, weights) in enumerate(best.kept):  # these never change
+            tensors |= {f"best.{number}.{name}": value.cpu() for name, value in weights.items()}
+        for process, own in enumerate(self._of_each_process()):
+            tensors |= {f"process.{process}.{name}": value for name, value in own.items()}
         values = {
             "best": [[score, update] for score, update, _ in best.kept],
             "since": best.since,
@@ -284,7 +299,23 @@ class Training:
             "epoch": self.feed.epoch,
             "taken": self.feed.taken,
         }
-        return Standing({name: value.detach().cpu().clone() for name, value in tensors.items()}, values)
+        return Standing(tensors, values)
+
+    def _of_each_process(self) -> list[Weights]:
+        """Return what each process has for itself: where its rows of a text stand, and its random generators."""
+        own = {
+            f"final.{layer}.{number}": part.detach().cpu().clone()
+            for layer, parts in enumerate(self.learner.final)
+            for number, part in enumerate(parts)
+        }
+        own |= {"random.drawn": self.learner.generator.get_state(), "random.torch": torch.get_rng_state()}
+        if self.fabric.device.type == "cuda":
+            own["random.cuda"] = torch.cuda.get_rng_state(self.fabric.device)
+        if self.fabric.world_size == 1:
+            return [own]
+        everyone: list[Weights] = [{} for _ in range(self.fabric.world_size)]
+        torch.distributed.all_gather_object(everyone, own)
+        return everyone
 
     def restore(self, state: Standing) -> None:
         """Stand where a state says."""
@@ -298,15 +329,16 @@ class Training:
             (score, update, {name: value.to(device) for name, value in _below(tensors, f"best.{number}").items()})
             for number, (score, update) in enumerate(values["best"])
         ]
-        final = _nested(tensors, "final")
+        own = _below(tensors, f"process.{self.fabric.global_rank}")
+        final = _nested(own, "final")
         learner.final = tuple(
             tuple(final[layer][part].to(device) for part in sorted(final[layer], key=int))
             for layer in sorted(final, key=int)
         )
-        learner.generator.set_state(tensors["random.drawn"])
-        torch.set_rng_state(tensors["random.torch"])
-        if "random.cuda" in tensors:
-            torch.cuda.set_rng_state(tensors["random.cuda"], device)
+        learner.generator.set_state(own["random.drawn"])
+        torch.set_rng_state(own["random.torch"])
+        if "random.cuda" in own:
+            torch.cuda.set_rng_state(own["random.cuda"], device)
         self.best.since, learner.updates, learner.norm = values["since"], values["updates"], values["norm"]
         learner.in_a_row, self.feed.epoch, self.feed.taken = values["in_a_row"], values["epoch"], values["taken"]
 
@@ -358,14 +390,20 @@ def fit(training: Training) -> Iterator[Progress]:
 
 
 def _validate(training: Training) -> tuple[float, float]:
-    """Return (loss, score) of the model as it is, and keep its weights if they are among the best."""
-    loss, _ = run_epoch(training.model, training.valid.epoch(0), training.fabric.device)
-    updates = training.learner.updates
+    """Return (loss, score) of the model as it is, and keep its weights if they are among the best.
+
+    Of several processes the first one measures, and tells the others.
+    """
+    fabric, updates = training.fabric, training.learner.updates
+    measured = (0.0, 0.0)
+    if fabric.is_global_zero:
+        loss, _ = run_epoch(training.model, training.valid.epoch(0), fabric.device)
+        measured = loss, training.score(loss) if math.isfinite(loss) else loss
+    loss, score = fabric.broadcast(measured)
     if not math.isfinite(loss):
         rate = training.params.learning_rate
         raise DivergenceError(
             f"train: the validation loss is {loss} at update {updates}; lower train.learning_rate ({rate:g})"
         )
-    score = training.score(loss)
     training.best.add(score, updates, training.model)
     return loss, score

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -63,6 +64,14 @@ def clean_environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 
+def until(true: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait for something to become true."""
+    give_up = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < give_up, "it took too long"
+        time.sleep(0.05)
+
+
 class Project:
     """A folder in which the stages of the pipeline `mine` run, as DVC would run them."""
 
@@ -71,7 +80,8 @@ class Project:
 
     def start(self, stage: str, *faults: str, by: Sequence[str] = (), **environment: str) -> subprocess.Popen[str]:
         """Start a stage in a process of its own, with faults; `by` is a command that starts it."""
-        command = [*by, sys.executable, "-m", "tests.faults.armed", stage, "mine", *faults]
+        module = ["tests.faults.armed", stage, "mine", *faults] if faults else [f"stages.{stage}", "mine"]
+        command = [*by, sys.executable, "-m", *module]
         settings = clean_environment() | {"UNROLL_SNAPSHOT_SECONDS": "0"} | environment
         return subprocess.Popen(command, cwd=self.folder, env=settings, stderr=subprocess.PIPE, text=True)
 

@@ -8,13 +8,12 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.faults.conftest import Project
+from tests.faults.conftest import Project, until
 
 pytestmark = pytest.mark.fault("SIGKILL")
 
@@ -104,14 +103,6 @@ def test_a_rotten_snapshot_is_told_and_the_one_before_it_is_taken(
 
 def lock_of(project: Project) -> Path:
     return project.folder / ".checkpoints" / "train@mine.lock"
-
-
-def until(true: Callable[[], bool], seconds: float = 30) -> None:
-    """Wait for something to become true."""
-    give_up = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < give_up, "it took too long"
-        time.sleep(0.05)
 
 
 @pytest.mark.fault("second process at a stage")

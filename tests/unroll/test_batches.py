@@ -41,6 +41,20 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ids, Ids]:
     return write(folder, "source", data[0]), write(folder, "target", data[1])
 
 
+@given(rows, st.integers(1, 5))
+def test_shards_are_the_rows_of_a_batch_and_their_shares_those_of_its_targets(
+    data: list[list[int]], count: int
+) -> None:
+    batch = make_batch(data, data, recipe())
+    shards = [batch.shard(number, count) for number in range(count)]
+    assert sum(share for _, share in shards) == pytest.approx(1)
+    real = [(row, share) for part, share in shards for row in part.output_BT.tolist() if share]
+    assert sorted(row for row, _ in real) == sorted(batch.output_BT.tolist())
+    assert all(len(part.source_BS) for part, _ in shards)
+    targets = int(batch.mask_BT.sum())
+    assert all(share in (0, pytest.approx(int(part.mask_BT.sum()) / targets)) for part, share in shards)
+
+
 # Layouts
 
 

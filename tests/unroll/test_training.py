@@ -74,7 +74,8 @@ def settings(**changes: object) -> Train:
         "updates": 40, "batch_tokens": 10, "bptt": None, "learning_rate": 0.1, "warmup": 0, "decay": "none",
         "weight_decay": 0.0, "clip": 1.0, "label_smoothing": 0.0, "scheduled_sampling": 0.0, "sampled_softmax": 0,
         "log_every": 10, "validate_every": 20, "validation_rows": 10, "select_by": "loss", "patience": 9, "average": 1,
-        "precision": "32-true", "accelerator": "cpu", "threads": 1, "seed": 1,
+        "precision": "32-true", "accelerator": "cpu", "processes": 1,
+        "threads": 1, "seed": 1,
     }  # fmt: skip
     return Train.model_validate(values | changes)
 
@@ -284,6 +285,29 @@ def test_reading_without_a_learner_changes_nothing() -> None:
     assert tokens == 12
     assert model.logits.grad is None
     assert not model.training
+
+
+@pytest.mark.parametrize("section", ["translate", "language", "name"])
+@pytest.mark.parametrize("count", [2, 3])
+def test_the_gradients_of_shards_add_up_to_that_of_the_batch(tmp_path: Path, section: str, count: int) -> None:
+    pipeline = tiny.pipeline(section)
+    pairs = [(f"{n} is {n}{n}", f"{n} es {n} {n}"[: n % 9 + 1]) for n in range(40)]
+    tokenizers = tiny.tokenize(tmp_path, pipeline, pairs)
+    model = tiny.build_model(pipeline, tokenizers).double().eval()
+    recipe = tiny.recipe(pipeline)
+    sides = tiny.SIDES[:1] if recipe.autoregressive else tiny.SIDES
+    batch = next(batches(recipe, *(open_ids(tmp_path, "train", side) for side in sides)).epoch(0))
+
+    def gradients(part: Batch) -> list[torch.Tensor]:
+        outcome = model(part)
+        nats = nn.functional.cross_entropy(outcome.logits_NV, outcome.labels_N, reduction="sum")
+        return list(torch.autograd.grad(nats / max(len(outcome.labels_N), 1), parameters))
+
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    shards = [batch.shard(number, count) for number in range(count)]
+    parts = [[share * gradient for gradient in gradients(part)] for part, share in shards]
+    for whole, *shares in zip(gradients(batch), *parts, strict=True):
+        torch.testing.assert_close(sum(shares), whole)
 
 
 def test_the_score_is_told_the_validation_loss() -> None:
