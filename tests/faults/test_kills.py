@@ -6,14 +6,16 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 
-from tests.faults.conftest import Project, until
+from tests.faults.conftest import OUTS, Project, clean_environment, until
 
 pytestmark = pytest.mark.fault("SIGKILL")
 
@@ -63,6 +65,34 @@ def test_a_killed_stage_run_again_ends_in_the_same_bytes(
     assert code == 0, told
     assert project.outs(stage) == undisturbed.outs(stage)
     assert project.litter() == []
+
+
+KILLED_DVC = """
+import sys
+from dvc.cli import main
+from tests.faults.armed import arm
+arm("before", "dvc.dvcfile.Lockfile.dump_stages", 1)
+main(sys.argv[1:])
+"""
+
+
+def test_dvc_killed_between_the_outs_and_its_lock_file_runs_the_stage_again(
+    undisturbed: Project, project: Project
+) -> None:
+    stage = {"cmd": f"{sys.executable} -m stages.train mine", "outs": list(OUTS["train"])}
+    (project.folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"train": stage}}), encoding="utf-8")
+    environment = clean_environment() | {"DVC_NO_ANALYTICS": "1"}
+
+    def dvc(*command: str) -> int:
+        return subprocess.call([sys.executable, *command], cwd=project.folder, env=environment)
+
+    assert dvc("-m", "dvc", "init", "--no-scm", "--quiet") == 0
+    assert dvc("-c", KILLED_DVC, "repro", "--quiet") == -signal.SIGKILL
+    assert project.outs("train") == undisturbed.outs("train")
+    assert not (project.folder / "dvc.lock").exists()
+    assert dvc("-m", "dvc", "repro", "--quiet") == 0
+    assert (project.folder / "dvc.lock").exists()
+    assert project.outs("train") == undisturbed.outs("train")
 
 
 @pytest.mark.skipif("KILLS" not in os.environ, reason="KILLS=200 make faults: so many more at random moments")
