@@ -56,15 +56,9 @@ def run(params: Pipeline, folders: Folders) -> None:
     inputs = {kind: artifacts.verify(getattr(folders, kind), kind) for kind in INPUTS}
     code = [origin.sources_sha256(), torch.__version__]
     fingerprint = hashlib.sha256(artifacts.dump_json([inputs, dump(recipe), code]).encode()).hexdigest()
-    fabric = processes_of(recipe.train)
-    torch.set_num_threads(recipe.train.threads)
-    torch.manual_seed(recipe.train.seed)
-    network = first_model(recipe, folders)
-    if not fabric.is_global_zero:
-        torch.manual_seed(recipe.train.seed + fabric.global_rank)  # the same weights, but not the same dropout
-    training = set_up(network, recipe, folders, fabric)
+    network, training = start(recipe, folders)
     snapshots = Snapshots(folders.snapshots, fingerprint)
-    if not fabric.is_global_zero:
+    if not training.fabric.is_global_zero:
         follow(training)
         return
     with tracking.live(folders.pipeline, params, fingerprint) as live:
@@ -136,6 +130,23 @@ def declared(params: Pipeline) -> Recipe:
         model=params.model,
         train=params.train,
     )
+
+
+def start(recipe: Recipe, folders: Folders) -> tuple[Network, Training]:
+    """Return a model and its training before the first update, in each of the processes that share it.
+
+    Raises:
+        ParamsError, ResourceError: as `processes_of`.
+    """
+    import torch
+
+    fabric = processes_of(recipe.train)
+    torch.set_num_threads(recipe.train.threads)
+    torch.manual_seed(recipe.train.seed)
+    network = first_model(recipe, folders)
+    if not fabric.is_global_zero:
+        torch.manual_seed(recipe.train.seed + fabric.global_rank)  # the same weights, but not the same dropout
+    return network, set_up(network, recipe, folders, fabric)
 
 
 def first_model(recipe: Recipe, folders: Folders) -> Network:

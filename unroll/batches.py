@@ -122,6 +122,10 @@ class Epochs(ABC):
     """The rows of a split, to be read again and again."""
 
     @abstractmethod
+    def __len__(self) -> int:
+        """Return the number of batches of the first epoch."""
+
+    @abstractmethod
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """Yield the batches of an epoch from number `first` on; the same whatever was drawn before."""
 
@@ -137,6 +141,9 @@ class Rows(Epochs):
         self.source, self.target, self.recipe = source, target, recipe
         marks = recipe.autoregressive or recipe.model.head.kind == "decoder"
         self.source_lengths, self.target_lengths = source.lengths, target.lengths + int(marks)
+
+    def __len__(self) -> int:
+        return len(self.plan(0))
 
     def plan(self, epoch: int) -> list[np.ndarray]:
         """Return the row numbers of each batch of an epoch, in order."""
@@ -171,6 +178,9 @@ class Streams(Epochs):
         self.starts = np.cumsum(lengths + 1) - (lengths + 1)
         self.length = int(lengths.sum()) + len(lengths)
         self.streams = max(min(streams, self.length // steps), 1)
+
+    def __len__(self) -> int:
+        return -(-self.length // self.streams // self.steps)
 
     def span(self, first: int, last: int) -> np.ndarray:
         """Return the tokens of the text from position `first` to before `last`; at -1 stands an `<eos>`."""

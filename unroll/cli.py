@@ -187,6 +187,30 @@ def verify(
 
 
 @app.command()
+def plan(
+    pipeline: Annotated[str, typer.Argument(help="A section of params.yaml, tokenized and embedded.")] = "translate",
+    minutes: Annotated[float, typer.Option(min=0, help="For training; the other stages come on top.")] = 10.0,
+) -> None:
+    """Measure this machine, and say how many updates with which settings make the best model of the time at hand.
+
+    The number of updates, not the clock, ends a training: so the same plan gives the same model again.
+    """
+    from stages import Folders
+    from stages.train import declared, start
+    from unroll.params import load
+    from unroll.planning import plan as plans
+
+    section, folders = load(Path("params.yaml"), pipeline), Folders(Path(), pipeline)
+    for kind in ("tokenized", "embedded"):
+        if not getattr(folders, kind).is_dir():
+            raise DataError(f"{getattr(folders, kind)}: not there yet; make it with dvc repro embed@{pipeline}")
+    for found in plans(section, minutes, lambda settings: start(declared(settings), folders)[1]):
+        print(found)
+    told = " ".join(f"-S {pipeline}.{name}={value}" for name, value in found.changes.items())
+    print(f"dvc exp run {told} register@{pipeline}")
+
+
+@app.command()
 def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="A free port.")] = 5000) -> None:
     """Show runs and models in MLflow's pages, on this machine alone."""
     from unroll.ui import serve

@@ -659,6 +659,22 @@ def parse(kind: type[AnySection], section: Any, where: str) -> AnySection:
         raise ParamsError(f"{where}: refers to itself, or is nested too deeply; write it out flat") from None
 
 
+def changed(pipeline: Pipeline, changes: Mapping[str, Any]) -> Pipeline:
+    """Return a pipeline with other values of some parameters, by their dotted names.
+
+    Raises:
+        ParamsError: as in `load`.
+    """
+    document = dump(pipeline)
+    for name, value in changes.items():
+        *parts, last = name.split(".")
+        owner = document
+        for part in parts:
+            owner = owner[part]
+        owner[last] = value
+    return parse(Pipeline, document, "params")
+
+
 def load_json(kind: type[AnySection], path: Path) -> AnySection:
     """Read a section that was written as JSON.
 

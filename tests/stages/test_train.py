@@ -11,6 +11,7 @@ from stages import Folders, train
 from unroll import artifacts, checkpoints, tracking
 from unroll.errors import DivergenceError, ParamsError, ResourceError
 from unroll.params import Pipeline
+from unroll.planning import ROUND_UPDATES, ROUNDS, WARM, measure
 
 
 def again(small: Pipeline, ran: Folders, pipeline: str, **changes: object) -> Folders:
@@ -109,3 +110,13 @@ def test_validation_looks_at_the_whole_of_its_split() -> None:
     assert list(train.spread(pairs, 4)) == ["0", "3", "6", "9"]
     assert train.spread(pairs, 99) == pairs
     assert train.spread({}, 9) == {}
+
+
+def test_a_machine_is_measured_on_the_training_itself(small: Pipeline, ran: Folders) -> None:
+    _, training = train.start(train.declared(small), ran)
+    pace = measure(training)
+    assert training.learner.updates == WARM + ROUNDS * ROUND_UPDATES
+    assert 0 < pace.update < 10
+    assert 0 < pace.validation < 60
+    assert pace.tokens > 0
+    assert pace.epoch == len(list(training.feed.epochs.epoch(0)))

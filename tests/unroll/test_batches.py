@@ -55,6 +55,14 @@ def test_shards_are_the_rows_of_a_batch_and_their_shares_those_of_its_targets(
     assert all(share in (0, pytest.approx(int(part.mask_BT.sum()) / targets)) for part, share in shards)
 
 
+@pytest.mark.parametrize("section", ["translate", "language"])
+@pytest.mark.parametrize("size", [1, 16, 100, 10_000])
+def test_the_length_is_the_number_of_batches(corpus: tuple[Ids, Ids], section: str, size: int) -> None:
+    changes = {"train__bptt": min(size, 16)} if section == "language" else {}
+    epochs = batches(recipe(section, train__batch_tokens=size, **changes), *corpus)
+    assert len(epochs) == len(list(epochs.epoch(0)))
+
+
 # Layouts
 
 

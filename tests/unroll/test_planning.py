@@ -1,0 +1,67 @@
+"""Minutes become updates: as many as fit, with the settings that pay off at such a length."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests import tiny
+from unroll import planning
+from unroll.errors import ParamsError
+from unroll.params import Pipeline
+from unroll.planning import BUDGETS, Budget, Pace, Plan, plan
+
+
+@pytest.mark.parametrize(
+    ("minutes", "updates"),
+    [(1, 53), (10, 570), (100, 5800)],  # of 1 s; 10 validations take 5 s, 3 % is spared: 53, 577, 5,815
+)
+def test_as_many_updates_as_fit_to_two_digits(minutes: float, updates: int) -> None:
+    assert Pace(update=1.0, validation=0.5, tokens=1, epoch=10).updates(minutes) == updates
+
+
+def test_too_little_time_is_told_with_what_is_needed() -> None:
+    pace = Pace(update=1.0, validation=5.0, tokens=1, epoch=10)
+    with pytest.raises(ParamsError, match=r"--minutes 1: too few to learn anything; give at least 2"):
+        pace.updates(1)
+    assert pace.updates(2) >= planning.VALIDATIONS
+
+
+def test_the_longest_budget_that_pays_off_is_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    budgets = (
+        Budget("short", 0, {}),
+        Budget("middle", 6, {"model.dropout": 0.1}),
+        Budget("long", 12, {"model.dropout": 0.3}),
+    )
+    monkeypatch.setitem(planning.BUDGETS, "n_to_m", budgets)
+    tried: list[float] = []
+    monkeypatch.setattr(planning, "measure", lambda training: Pace(1.0, 0.0, 1.0, 100))
+
+    def start(pipeline: Pipeline) -> Any:
+        tried.append(pipeline.model.dropout)
+
+    def names(minutes: float) -> list[str]:
+        return [found.budget.name for found in plan(tiny.pipeline(), minutes, start)]
+
+    assert names(5) == ["short"]
+    assert names(15) == ["short", "middle"]
+    assert names(30) == ["short", "middle", "long"]
+    assert set(tried) == {0.0, 0.1, 0.3}
+
+
+def test_every_budget_is_of_parameters_that_there_are() -> None:
+    shapes = {"n_to_m": "translate"}
+    for shape, budgets in BUDGETS.items():
+        for budget in budgets:
+            changed = planning.changed(tiny.pipeline(shapes[shape]), budget.changes)
+            assert changed.shape == shape
+        assert [budget.readings for budget in budgets] == sorted(budget.readings for budget in budgets)
+        assert budgets[0].readings == 0
+
+
+def test_a_plan_is_validated_ten_times() -> None:
+    found = Plan(Budget("short", 0, {"model.dropout": 0.5}), Pace(0.5, 0.0, 1.0, 100), 1234)
+    assert found.changes == {"model.dropout": 0.5, "train.updates": 1234, "train.validate_every": 124}
+    assert found.readings == 12.34
+    assert str(found) == "short     1,234 updates of 500.0 ms, 1 tokens/s: 12.3 readings of the training rows"
