@@ -61,7 +61,7 @@ test: lint ## linters, types, then the tests
 	$(BIN)/pytest $(WORKERS)
 
 faults: $(STAMP) ## what goes wrong on real machines, done on purpose (KILLS=200: so many more at random moments)
-	$(BIN)/pytest $(WORKERS) tests/faults --durations 5
+	$(BIN)/pytest $(WORKERS) tests/faults tests/unroll/test_serving.py --durations 5
 
 lint: $(STAMP) ## ruff and mypy alone
 	$(BIN)/ruff check

@@ -17,6 +17,13 @@ ROOT = Path(__file__).parents[1]
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is there: as many workers run as there are cores
 
 
+@pytest.fixture(autouse=True)
+def _counted(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
+    """Count a test among the faults, if it does one: `make faults` prints the table."""
+    if marker := request.node.get_closest_marker("fault"):
+        record_property("fault", marker.args[0])
+
+
 @pytest.fixture(scope="session")
 def make_params() -> Callable[..., Pipeline]:
     """A function that gives a section of params.yaml with changes: `make_params(**{"prepare.max_rows": 9})`."""

@@ -19,7 +19,7 @@ ORDER = [
     "errors", "processes", "params", "artifacts", "corpus", "text", "batches", "embeddings", "cells", "layers",
     "attention", "encoders", "decoders", "heads", "model", "search", "metrics", "baselines", "training", "planning",
     "snapshots", "checkpoints", "predictor", "scoring", "origin", "tracking", "lineage", "verification", "card",
-    "registry", "served", "plots", "ui", "cli",
+    "registry", "serving", "served", "plots", "ui", "cli",
 ]  # fmt: skip
 """The modules of `unroll`: each may import those before it, and no other."""
 RESERVED = {

@@ -211,6 +211,22 @@ def plan(
 
 
 @app.command()
+def serve(
+    model: Annotated[
+        str, typer.Argument(help="A registered version, or a checkpoint folder.")
+    ] = "models:/translate@champion",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="A free port.")] = 5001,
+    threads: Threads = None,
+) -> None:
+    """Answer over HTTP, on this machine alone, with limits on what one request may ask for."""
+    from unroll.processes import free
+    from unroll.serving import serve as answers
+
+    free(port)
+    answers(_load(model, threads), port)
+
+
+@app.command()
 def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="A free port.")] = 5000) -> None:
     """Show runs and models in MLflow's pages, on this machine alone."""
     from unroll.ui import serve
@@ -226,6 +242,13 @@ def main() -> None:
 
 def _predictor(command: str, model: str, threads: int | None) -> Predictor:
     """Return the predictor of a model that can do what the command wants."""
+    predictor = _load(model, threads)
+    _check(command, model, predictor.params)
+    return predictor
+
+
+def _load(model: str, threads: int | None) -> Predictor:
+    """Return the predictor of a checkpoint folder, or of a registered version, which searches as it was scored."""
     registered = model.startswith("models:")
     if registered:
         from unroll.registry import resolve
@@ -241,9 +264,7 @@ def _predictor(command: str, model: str, threads: int | None) -> Predictor:
     from unroll.predictor import Predictor
 
     search = load_search(folder.parent / "search.json") if registered else None
-    predictor = Predictor.load(folder, search, threads)
-    _check(command, model, predictor.params)
-    return predictor
+    return Predictor.load(folder, search, threads)
 
 
 def _check(command: str, model: str, recipe: Recipe) -> None:

@@ -654,7 +654,7 @@ def parse(kind: type[AnySection], section: Any, where: str) -> AnySection:
     try:
         return kind.model_validate(_tuples(section))
     except ValidationError as error:
-        raise ParamsError(f"{where}: {_explain(error, section)}") from None
+        raise ParamsError(f"{where}: {_explain(kind, error, section)}") from None
     except RecursionError:
         raise ParamsError(f"{where}: refers to itself, or is nested too deeply; write it out flat") from None
 
@@ -716,7 +716,7 @@ def _tuples(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _explain(error: ValidationError, section: Any) -> str:
+def _explain(kind: type[BaseModel], error: ValidationError, section: Any) -> str:
     """Return the first problem as: parameter, cause, mend."""
     problem = error.errors()[0]
     # A discriminated union puts its tag into the path: drop what is not a key of the section. The tag may be one too.
@@ -737,7 +737,7 @@ def _explain(error: ValidationError, section: Any) -> str:
             here = None if missing else here[part]
     name = ".".join(keys)
     if problem["type"] == "extra_forbidden":
-        siblings = _known_names(problem["loc"])
+        siblings = _known_names(kind, problem["loc"])
         return f"{name}: no such parameter{_suggest(keys[-1], siblings)}"
     if problem["type"] == "missing":
         return f"{name}: is missing; add it (nothing has a default outside params.yaml)"
@@ -759,9 +759,9 @@ def _number_hint(text: str) -> str:
         return ""
 
 
-def _known_names(location: tuple[int | str, ...]) -> list[str]:
-    """Return the field names that would have been right beside an unknown one, following `location` down the models."""
-    models: list[type[BaseModel]] = [Pipeline]
+def _known_names(kind: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Return the field names that would have been right beside an unknown one, following `location` down a model."""
+    models = [kind]
     for part in location[:-1]:
         deeper = [
             found

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -24,6 +25,22 @@ PATIENCE_SECONDS, GRACE_SECONDS = 15.0, 10.0
 LOOK_SECONDS = 0.5
 """Between two looks whether dvc still runs."""
 TERMINATED = 128 + signal.SIGTERM
+
+
+def free(port: int) -> None:
+    """Do nothing if a port of this machine is free.
+
+    Raises:
+        ResourceError: something listens there.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise ResourceError(
+                f"port {port} is taken: stop what listens there, or choose another, such as {port + 1}"
+            ) from None
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ import webbrowser
 from contextlib import suppress
 
 from unroll.errors import ResourceError
+from unroll.processes import free
 from unroll.tracking import artifact_folder, reaching, root, store, where
 
 
@@ -26,8 +26,7 @@ def serve(port: int) -> None:
     if store().startswith("http"):
         _show(_links(store().rstrip("/")))
         return
-    if _taken(port):
-        raise ResourceError(f"port {port} is taken: stop what listens there, or choose another, such as {port + 1}")
+    free(port)
     with reaching() as client:
         client.search_experiments(max_results=1)  # lays the store out before the server looks for it
     settings = {
@@ -52,16 +51,6 @@ def serve(port: int) -> None:
             with suppress(ProcessLookupError):
                 os.killpg(server.pid, signal.SIGTERM)
             server.wait()
-
-
-def _taken(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return True
-    return False
 
 
 def _await(server: subprocess.Popen[bytes], port: int) -> None:

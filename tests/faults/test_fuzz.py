@@ -192,6 +192,26 @@ def test_requests(predictor: Predictor, rows: list[Any], asked: dict[str, int]) 
         hold_to_one_line(error)
 
 
+BODIES = st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode())
+REQUESTS = st.fixed_dictionaries(
+    {},
+    optional=dict.fromkeys(("params", "inputs", "instances", "dataframe_records", "dataframe_split"), JSON),
+).map(lambda request: json.dumps(request).encode())
+
+
+@FEW
+@given(body=BODIES | REQUESTS)
+def test_bodies(predictor: Predictor, body: bytes) -> None:
+    from unroll.serving import RefusedError, answer, read
+
+    try:
+        with one_line_at_most():
+            texts, params = read(body)
+            assert {row.input for row in answer(predictor, predictor.search, texts, params)} == set(range(len(texts)))
+    except RefusedError as refused:
+        hold_to_one_line(refused)
+
+
 LONE = [chr(0xD800), "a" + chr(0xDFFF)]
 
 
