@@ -1,0 +1,52 @@
+"""Times training beside the same training whose run MLflow follows: `python benchmarks/tracking.py`, after `make repro`."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from itertools import islice
+from pathlib import Path
+from statistics import median
+from typing import Annotated
+
+import typer
+
+from stages import Folders
+from stages.train import declared, point_of, shown, start
+from unroll import tracking
+from unroll.params import load
+from unroll.training import fit
+
+
+def main(
+    pipeline: Annotated[str, typer.Option(help="A section of params.yaml, tokenized and embedded.")] = "translate",
+    updates: Annotated[int, typer.Option(help="Updates of a round.")] = 400,
+    rounds: Annotated[int, typer.Option(help="Rounds with a run and as many without, of which the median counts.")] = 5,
+) -> None:
+    """Print the milliseconds per update with a run and without one, and their ratio."""
+    params = load(Path("params.yaml"), pipeline)
+    recipe = declared(params)
+    _, training = start(recipe, Folders(Path(), pipeline))
+    stream, each = fit(training), updates // recipe.train.log_every
+    seconds: dict[bool, list[float]] = {True: [], False: []}
+    with tempfile.TemporaryDirectory() as store:
+        os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{store}/mlflow.db"
+        with tracking.live(pipeline, recipe, "benchmark") as run:
+            for number in range(2 * rounds + 1):
+                began, logged = time.perf_counter(), number % 2 == 1
+                for progress in islice(stream, each):
+                    if logged:
+                        run.log(shown(point_of(progress)) | {"tokens_per_second": 1.0}, progress.update)
+                if number:  # the first one warms up, and the store is laid out meanwhile
+                    seconds[logged].append((time.perf_counter() - began) / updates)
+                time.sleep(tracking.FLUSH_SECONDS if logged else 0)  # the last points are not sent in the next round
+    with_run, without = median(seconds[True]), median(seconds[False])
+    print(f"{pipeline}, {recipe.train.threads} threads, {rounds} rounds of {updates} updates each")
+    print(f"with a run  {1000 * with_run:7.2f} ms per update")
+    print(f"without     {1000 * without:7.2f} ms per update")
+    print(f"ratio       {with_run / without:7.4f}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
