@@ -1,4 +1,4 @@
-"""Times training beside the same training whose run MLflow follows: `python benchmarks/tracking.py`, after `make repro`."""
+"""Times training beside training whose run MLflow follows: `python benchmarks/tracking.py`, after `make repro`."""
 
 from __future__ import annotations
 

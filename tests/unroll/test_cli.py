@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -233,3 +234,18 @@ def test_help_names_every_command(unroll: Callable[..., tuple[int, str, str]]) -
     code, out, _ = unroll("--help")
     assert code == 0
     assert all(command in out for command in ("translate", "generate", "classify", "tag", "lineage", "ui"))
+
+
+def test_a_plan_needs_a_pipeline_that_is_tokenized(
+    unroll: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy("params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert unroll("plan", "translat")[::2] == (
+        2,
+        "unroll: params.yaml: no section 'translat'; did you mean 'translate'?\n",
+    )
+    assert unroll("plan", "translate")[::2] == (
+        3,
+        "unroll: data/translate/tokenized: not there yet; make it with dvc repro embed@translate\n",
+    )

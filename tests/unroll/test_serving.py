@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import shlex
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -220,3 +224,24 @@ def test_several_ask_at_once(port: int) -> None:
     assert len(answers) == 8
     assert all(answer == answers[0] for answer in answers)
     assert answers[0][0] == 200
+
+
+def test_the_command_tells_where_it_answers_and_ends_when_interrupted(tmp_path: Path) -> None:
+    with socket.create_server((serving.HOST, 0)) as taken:
+        port = taken.getsockname()[1]
+    model = tiny.checkpoint(tmp_path)
+    command = [sys.executable, "-c", "from unroll.cli import main; main()", "serve", str(model), "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        assert server.stderr
+        told = [server.stdout.readline() for _ in range(2)]
+        assert f"http://127.0.0.1:{port}/invocations answers" in told[0]
+        *curl, address, _, header, _, body = shlex.split(told[1])
+        assert (curl, address, header) == (["curl", "-s"], told[0].split()[0], "Content-Type: application/json")
+        assert send(port, body)[0] == 200
+        again = subprocess.run(command, capture_output=True, text=True)
+        assert (again.returncode, again.stderr.count("\n")) == (5, 1)
+        assert f"port {port} is taken" in again.stderr
+        server.send_signal(signal.SIGINT)
+        assert server.wait(30) == 0
+        assert server.stderr.read() == ""
