@@ -21,7 +21,7 @@ SMOKED := letter name frames classify translate
 SMALL := prepare.max_rows=1000 embed.epochs=1 train.updates=60 train.warmup=10 train.validate_every=30 \
     train.validation_rows=20 train.threads=1 evaluate.pictures=2 evaluate.threads=1 register.resamples=100
 
-.PHONY: help repro grid register test faults lint ui smoke install clean
+.PHONY: help repro grid register test faults bench lint ui smoke install clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -67,6 +67,11 @@ lint: $(STAMP) ## ruff and mypy alone
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+bench: $(STAMP) ## speed and quality beside OpenNMT-py, Joey NMT and a tutorial's loop, each in an environment of its own
+	$(BIN)/python -m benchmarks.training
+	$(BIN)/python -m benchmarks.decoding
+	$(BIN)/python -m benchmarks.quality
 
 ui: $(STAMP) ## compare runs and models in the browser
 	$(BIN)/unroll ui

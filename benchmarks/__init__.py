@@ -1,0 +1,1 @@
+"""Speed and quality, alone and beside peers; `make bench` runs those that compare."""

@@ -1,0 +1,48 @@
+"""The tokens of `translate` as text, which every peer can read: ids as numbers, a row on a line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from benchmarks.peers import base
+from stages import Folders
+from unroll import corpus, metrics, text
+
+PIPELINE = "translate"
+SIDES = ("source", "target")
+
+
+def write(root: Path) -> None:
+    """Write train, valid, the sources of test and the vocabulary, unless they are newer than the tokens."""
+    folders, away = Folders(root, PIPELINE), base.corpus(str(root))
+    made, tokens = away / "vocabulary", folders.tokenized / "manifest.json"
+    if not tokens.is_file():
+        subprocess.run([sys.executable, "-m", "dvc", "repro", f"tokenize@{PIPELINE}"], cwd=root, check=True)
+    if made.is_file() and made.stat().st_mtime > tokens.stat().st_mtime:
+        return
+    away.mkdir(parents=True, exist_ok=True)
+    for split in ("train", "valid"):
+        for side in SIDES:
+            ids = text.open_ids(folders.tokenized, split, side)
+            _write(away / f"{split}.{side}", (ids[row] for row in range(len(ids))))
+    tokenizer = text.load(folders.tokenized, "source")
+    pairs = corpus.references(folders.prepared / "test.tsv")
+    _write(away / "test.source", tokenizer.encode(list(pairs)))
+    _write(away / "test.target", tokenizer.encode([targets[0] for targets in pairs.values()]))
+    _write(made, ([index] for index in range(tokenizer.special, len(tokenizer))))
+
+
+def _write(path: Path, rows: Iterable[Iterable[int]]) -> None:
+    path.write_text("".join(" ".join(map(str, row)) + "\n" for row in rows))
+
+
+def bleu(root: Path, answers: Path) -> float:
+    """Return the BLEU of answers, ids as numbers, to the first sources of test, with all their references."""
+    folders = Folders(root, PIPELINE)
+    tokenizer = text.load(folders.tokenized, "target")
+    said = [tokenizer.decode(int(word) for word in line.split() if word.isdigit()) for line in answers.open()]
+    references = list(corpus.references(folders.prepared / "test.tsv").values())
+    return metrics.bleu(said, references[: len(said)])

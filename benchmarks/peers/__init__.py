@@ -1,0 +1,58 @@
+"""Those who are measured beside each other, each in a process of its own, behind one small interface."""
+
+from __future__ import annotations
+
+from benchmarks.peers.base import Options, Peer
+
+OPENNMT = (
+    "OpenNMT-py==3.5.1",
+    "ConfigArgParse==1.9.0",
+    "pyahocorasick==2.3.1",
+    "pyonmttok==1.38.1",
+    "rapidfuzz==3.14.6",
+)
+JOEY = (
+    "joeynmt==2.3.0",
+    "absl-py==2.5.1",
+    "plotly==7.1.0",
+    "subword-nmt==0.3.8",
+    "tensorboard==2.21.0",
+)
+
+
+def opennmt(label: str, attention: str, input_feeding: bool) -> Peer:
+    """Return a recurrent model of OpenNMT-py."""
+    return Peer(label, "opennmt", {"attention": attention, "input_feeding": input_feeding}, "opennmt", OPENNMT)
+
+
+def joey(label: str, model: str) -> Peer:
+    """Return a model of Joey NMT."""
+    return Peer(label, "joey", {"model": model}, "joey", JOEY)
+
+
+def ours(label: str, sentences: bool, **changes: Options) -> Peer:
+    """Return Unroll with `changes` to params.yaml; its batches count sentences, or target tokens."""
+    return Peer(label, "ours", {"changes": changes, "sentences": sentences})
+
+
+def model_m(attention: str, input_feeding: bool, tied: bool, sampled_softmax: int) -> dict[str, Options]:
+    """Return the changes that make model M of what params.yaml has."""
+    head = {"hidden": 512, "attention": attention, "query": "after", "input_feeding": input_feeding}
+    return {
+        "embed": {"kind": "random", "dimensions": 256},
+        "model": {"encoder": {"hidden": 512}, "head": head, "tied": tied, "dropout": 0.2},
+        "train": {"clip": 1.0, "label_smoothing": 0.0, "sampled_softmax": sampled_softmax, "log_every": 50},
+    }
+
+
+PEERS: dict[str, Peer] = {
+    "tutorial": Peer("tutorial loop, additive attention", "tutorial"),
+    "joey": joey("Joey NMT, input feeding, additive", "recurrent"),
+    "opennmt": opennmt("OpenNMT-py, input feeding, additive", "mlp", True),
+    "opennmt_general": opennmt("OpenNMT-py, general", "general", False),
+    "unroll": ours("Unroll, input feeding, additive", True, **model_m("additive", True, False, 0)),
+    "unroll_general": ours("Unroll, general", True, **model_m("general", False, False, 0)),
+    "unroll_fast": ours("Unroll, general, tied, sampled softmax", True, **model_m("general", False, True, 800)),
+    "joey_transformer": joey("Joey NMT, small Transformer", "transformer"),
+    "unroll_recipe": ours("Unroll as in params.yaml", False),
+}

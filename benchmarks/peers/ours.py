@@ -1,0 +1,153 @@
+"""Unroll itself: a recipe of params.yaml, with some parameters changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.peers.base import Clock, Decoding, Options, Timing, Training, corpus, head
+from stages import Folders
+from stages.train import declared, processes_of
+from unroll import checkpoints, embeddings, model, params, text
+from unroll.batches import Batch, Epochs, Rows
+from unroll.decoders import DecoderState
+from unroll.params import Recipe
+from unroll.predictor import Predictor
+from unroll.search import Hypothesis, beam_search, greedy
+from unroll.training import Training as Run
+from unroll.training import fit
+
+PIPELINE = "translate"
+LENGTH_PENALTY, LENGTH_RATIO = 1.0, 2.0
+
+
+class Timed(Epochs):
+    """The batches of another, each of them the beginning of an update."""
+
+    def __init__(self, epochs: Epochs, clock: Clock) -> None:
+        self.epochs, self.clock = epochs, clock
+
+    def __len__(self) -> int:
+        return len(self.epochs)
+
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
+        for batch in self.epochs.epoch(epoch, first):
+            self.clock.tick(batch.tokens)
+            yield batch
+
+
+class Sentences(Rows):
+    """Rows in batches of so many sentences, as peers count."""
+
+    batch = 0
+
+    def plan(self, epoch: int) -> list[np.ndarray]:
+        random = np.random.default_rng((self.recipe.train.seed, epoch))
+        order = np.lexsort((random.random(len(self.source)), self.source_lengths, self.target_lengths))
+        batches = [order[first : first + self.batch] for first in range(0, len(order), self.batch)]
+        random.shuffle(batches)
+        return batches
+
+
+class Unvalidated(Epochs):
+    """No rows: what is measured is the training alone."""
+
+    def __len__(self) -> int:
+        return 0
+
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
+        return iter(())
+
+
+def train(job: Training, options: Options) -> Timing:
+    """Train as the stage does, without its validations; what pretraining the embeddings takes is told beside."""
+    clock, recipe, folders = Clock(job.warmup), changed(job, options["changes"]), Folders(Path(job.root), PIPELINE)
+    torch.manual_seed(recipe.train.seed)
+    ids = [text.open_ids(folders.tokenized, "train", side) for side in ("source", "target")]
+    vocabulary = len(text.load(folders.tokenized, "target"))
+    begun = time.perf_counter()
+    vectors = {} if recipe.embed.kind == "random" else embeddings.pretrain(ids, recipe.embed)
+    table = embeddings.table(vocabulary, vectors, recipe.embed)
+    pretraining = time.perf_counter() - begun
+    network = model.build(recipe, dict.fromkeys(("source", "target"), vocabulary), {"source": table, "target": table})
+    rows = Sentences(*ids, recipe) if options["sentences"] else Rows(*ids, recipe)
+    if isinstance(rows, Sentences):
+        rows.batch = job.batch
+    settings = recipe.train
+    for _ in fit(Run(network, vocabulary, Timed(rows, clock), Unvalidated(), float, settings, processes_of(settings))):
+        pass
+    checkpoints.save(Path(job.model), network, recipe, folders.tokenized, {})
+    return clock.timing() | {"pretraining": pretraining}
+
+
+def changed(job: Training, changes: Options) -> Recipe:
+    """Return the recipe of params.yaml with the changes of a peer and of a job."""
+    document = params.dump(params.load(Path("params.yaml"), PIPELINE))
+    mine = {"updates": job.updates, "validate_every": job.updates, "threads": torch.get_num_threads()}
+    if not job.decay:
+        mine |= {"learning_rate": job.learning_rate, "warmup": 0, "decay": "none"}
+    for part in (changes, {"train": mine}):
+        merge(document, part)
+    return declared(params.parse(params.Pipeline, document, "benchmarks"))
+
+
+def merge(document: dict[str, Any], changes: Options) -> None:
+    """Change parameters in place, section within section."""
+    for name, value in changes.items():
+        if isinstance(value, dict) and isinstance(document.get(name), dict):
+            merge(document[name], value)
+        else:
+            document[name] = value
+
+
+def decode(job: Decoding, options: Options) -> Timing:
+    """Write answers; the clock runs once the model is loaded and has answered one batch."""
+    predictor = Predictor.load(Path(job.model))
+    predictor.model.eval()
+    rows = [[int(token) for token in line.split()] for line in head(corpus(job.root) / "test.source", job.sentences)]
+    answers(predictor, rows[: job.batch], job)
+    begun = time.perf_counter()
+    said = answers(predictor, rows, job)
+    seconds = time.perf_counter() - begun
+    Path(job.output).write_text("".join(" ".join(map(str, ids)) + "\n" for ids in said))
+    return {"seconds": seconds, "sentences": len(said)}
+
+
+@torch.inference_mode()
+def answers(predictor: Predictor, rows: Sequence[list[int]], job: Decoding) -> list[list[int]]:
+    """Return the best ids for each row, in batches of like length, as the Predictor makes them."""
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+    said: list[list[int]] = [[] for _ in rows]
+    for first in range(0, len(order), job.batch):
+        chosen = order[first : first + job.batch]
+        for i, best in zip(chosen, searched(predictor, [rows[i] for i in chosen], job), strict=True):
+            said[i] = best.ids
+    return said
+
+
+def searched(predictor: Predictor, rows: Sequence[list[int]], job: Decoding) -> list[Hypothesis]:
+    """Return the best hypothesis for each row of a batch."""
+    memory, lengths_B = predictor.memory(rows)
+    state, step = predictor.model.initial(memory, job.beam), predictor.model.step
+    limits_B = (lengths_B * LENGTH_RATIO).long() + 10
+    if job.steps:
+        step, limits_B = exactly(step, job.steps), torch.full_like(lengths_B, job.steps)
+    if job.beam == 1:
+        return greedy(step, state, limits_B, text.GO, text.EOS, LENGTH_PENALTY)
+    return [best for best, *_ in beam_search(step, state, limits_B, job.beam, text.GO, text.EOS, LENGTH_PENALTY)]
+
+
+def exactly(step: Any, steps: int) -> Any:
+    """Return a step that says the end mark at step number `steps` and nowhere before."""
+
+    def forced(ids_R: torch.Tensor, state: DecoderState) -> tuple[torch.Tensor, DecoderState]:
+        logits_RV, state = step(ids_R, state)
+        logits_RV[:, text.EOS] = 1e4 if state.steps == steps else -torch.inf
+        return logits_RV, state
+
+    return forced

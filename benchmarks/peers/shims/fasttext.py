@@ -1,0 +1,1 @@
+"""OpenNMT-py imports fasttext for a filter that is not used here."""

@@ -1,0 +1,1 @@
+"""OpenNMT-py imports spacy for a transform that is not used here."""
