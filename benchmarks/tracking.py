@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Annotated
 
+import psutil
 import typer
 
 from stages import Folders
@@ -17,6 +18,11 @@ from stages.train import declared, point_of, shown, start
 from unroll import tracking
 from unroll.params import load
 from unroll.training import fit
+
+
+def spent(run: tracking.LiveRun) -> float:
+    """Return the seconds of a core that the thread of a run has had."""
+    return sum(t.user_time + t.system_time for t in psutil.Process().threads() if t.id == run.thread.native_id)
 
 
 def main(
@@ -41,11 +47,16 @@ def main(
                 if number:  # the first one warms up, and the store is laid out meanwhile
                     seconds[logged].append((time.perf_counter() - began) / updates)
                 time.sleep(tracking.FLUSH_SECONDS if logged else 0)  # the last points are not sent in the next round
+                if not number:
+                    opening = spent(run)
+            sending = spent(run) - opening
     with_run, without = median(seconds[True]), median(seconds[False])
     print(f"{pipeline}, {recipe.train.threads} threads, {rounds} rounds of {updates} updates each")
     print(f"with a run  {1000 * with_run:7.2f} ms per update")
     print(f"without     {1000 * without:7.2f} ms per update")
-    print(f"ratio       {with_run / without:7.4f}")
+    print(f"ratio       {with_run / without:7.4f}, where the machine has nothing else to do")
+    share = sending / (updates * sum(seconds[True]))
+    print(f"the thread that sends took {opening:.1f} s of a core to open the run, then {100 * share:.2f} % of one")
 
 
 if __name__ == "__main__":

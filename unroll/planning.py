@@ -23,7 +23,7 @@ WARM, ROUNDS, ROUND_UPDATES = 10, 9, 10
 """Updates before the clock runs; rounds whose median counts; updates in each."""
 SPARE = 0.03
 """The share of the time that is kept back: a machine is not equally fast all day."""
-VALIDATIONS = 10
+VALIDATIONS = 20
 """How often a training is scored on the way."""
 
 
@@ -45,6 +45,10 @@ AS_IT_IS = Budget("as it is", 0, {})
 BUDGETS = {
     "n_to_m": (
         Budget("short", 0, {}),
+        Budget("long", 12, {
+            "model.encoder.hidden": 384, "model.head.hidden": 384, "model.dropout": 0.2,
+            "train.learning_rate": 0.003, "train.average": 3, "train.patience": VALIDATIONS,
+        }),
     ),
 }  # fmt: skip
 """{shape: its budgets, the shortest first}; other shapes train with the settings that they have."""

@@ -85,12 +85,12 @@ def _asked(search: Search, params: Mapping[str, Any]) -> tuple[int, Search]:
     found = parse(type(search), settings, "params")
     if not isinstance(n_best, int) or isinstance(n_best, bool):
         raise ParamsError(f"params: n_best: should be a whole number, not {n_best!r}")
-    settings = dump(found)
+    asked = dump(found) | {"n_best": n_best}
     for name, most in LARGEST.items():
-        if (value := (settings | {"n_best": n_best}).get(name, 0)) > most:
-            raise ParamsError(f"{name} is {value}; needed: at most {most}")
-    if not 1 <= n_best <= settings.get("beam", n_best):
-        beam = f" <= beam, and beam is {settings['beam']}" if "beam" in settings else ""
+        if asked.get(name, 0) > most:
+            raise ParamsError(f"{name} is {asked[name]}; needed: at most {most}")
+    if not 1 <= n_best <= asked.get("beam", n_best):
+        beam = f" <= beam, and beam is {asked['beam']}" if "beam" in asked else ""
         raise ParamsError(f"n_best is {n_best}; needed: 1 <= n_best{beam}")
     return n_best, found
 
@@ -168,8 +168,10 @@ async def _body(request: Request) -> bytes:
     """Return what a request holds, read no further than its limit, whatever it says of its length.
 
     Raises:
-        RefusedError: it is no JSON by its own account, too large, or too slow.
+        RefusedError: it is no JSON by its own account, too large, too slow, or broke off.
     """
+    from starlette.requests import ClientDisconnect
+
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise RefusedError(415, f"content type '{kind[:100]}'; send application/json")
@@ -180,6 +182,8 @@ async def _body(request: Request) -> bytes:
                 body += chunk
                 if len(body) > BODY_BYTES:
                     raise RefusedError(413, f"more than {BODY_BYTES:,} bytes in one request; part it")
+    except ClientDisconnect:
+        raise RefusedError(400, "the request broke off") from None
     except TimeoutError:
         raise RefusedError(408, f"the request did not arrive within {BODY_SECONDS:.0f} seconds") from None
     return bytes(body)

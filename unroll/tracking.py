@@ -187,8 +187,8 @@ class LiveRun:
         self._reached: dict[str, int] = {}
         self._unsure = self._told = False
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._mirror, name="mlflow", daemon=True)
-        self._thread.start()
+        self.thread = threading.Thread(target=self._mirror, name="mlflow", daemon=True)
+        self.thread.start()
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         """Note metrics of an update, to be sent together every few seconds; values that are not finite are left out."""
@@ -203,7 +203,7 @@ class LiveRun:
         """End the run. If the model has one already, that one stays, as versions stand on it, and this one goes."""
         self._status = status
         self._closing.set()
-        self._thread.join(CLOSING_SECONDS)
+        self.thread.join(CLOSING_SECONDS)
 
     def _mirror(self) -> None:
         pause = FLUSH_SECONDS

@@ -89,7 +89,9 @@ def changed(job: Training, changes: Options) -> Recipe:
     """Return the recipe of params.yaml with the changes of a peer and of a job."""
     document = params.dump(params.load(Path("params.yaml"), PIPELINE))
     mine = {"updates": job.updates, "validate_every": job.updates, "threads": torch.get_num_threads()}
-    if not job.decay:
+    if job.decay:
+        mine["warmup"] = min(document["train"]["warmup"], job.updates // 10)
+    else:
         mine |= {"learning_rate": job.learning_rate, "warmup": 0, "decay": "none"}
     for part in (changes, {"train": mine}):
         merge(document, part)
