@@ -33,14 +33,11 @@ def main(
     rows: list[Row] = []
     for name in who.split():
         model, output = folder_of(f"{name}.{minutes:g}"), (BENCH / f"{name}.said").absolute()
-
-        def train(updates: int, name: str = name, model: str = model) -> dict[str, float]:
-            return measure(name, Training(str(ROOT), model, updates, WARMUP, BATCH, LEARNING_RATE.get(name, 2e-3), True), threads)
-
-        probe = train(PROBE)
+        settings = {"warmup": WARMUP, "batch": BATCH, "learning_rate": LEARNING_RATE.get(name, 2e-3), "decay": True}
+        probe = measure(name, Training(str(ROOT), model, PROBE, **settings), threads)
         spent = 60 * minutes - probe.get("pretraining", 0.0)
         updates = int(spent * probe["updates"] / probe["seconds"])
-        took = train(updates)
+        took = measure(name, Training(str(ROOT), model, updates, **settings), threads)
         measure(name, Decoding(str(ROOT), model, str(output), 5, 64, sentences), threads)
         seconds = took["seconds"] * updates / took["updates"] + took.get("pretraining", 0.0)
         score = corpus.bleu(ROOT, output)
