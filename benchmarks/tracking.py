@@ -46,7 +46,7 @@ def main(
                         run.log(shown(point_of(progress)) | {"tokens_per_second": 1.0}, progress.update)
                 if number:  # the first one warms up, and the store is laid out meanwhile
                     seconds[logged].append((time.perf_counter() - began) / updates)
-                time.sleep(tracking.FLUSH_SECONDS if logged else 0)  # the last points are not sent in the next round
+                time.sleep(tracking.FLUSH_SECONDS)  # the last points are not sent in the next round
                 if not number:
                     opening = spent(run)
             sending = spent(run) - opening
