@@ -50,7 +50,7 @@ HEADS: dict[str, tuple[list[tuple[str, str]], dict[str, Any]]] = {
     "rows": ([(frames(*drawn(n, 3)), str(n % 3)) for n in range(30)], WIDE),
 }
 """a few pairs for a pipeline of each kind, and what fits it to them"""
-READ = {"classify", "language"}
+READ = ("classify", "language")
 """those whose source is text"""
 
 
