@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from unroll.errors import DataError, ParamsError, UnrollError
+from unroll.errors import DataError, ParamsError
 from unroll.params import Search, dump, parse
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _told(handler: Handler) -> Handler:
             return await handler(request)
         except RefusedError as refusal:
             return _json({"error": str(refusal)}, refusal.status)
-        except UnrollError as error:
+        except (DataError, ParamsError) as error:
             return _json({"error": str(error)}, 422)
         except Exception:
             traceback.print_exc(file=sys.stderr)
