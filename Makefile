@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
     "$$python" -c '$(RECENT)' 2>/dev/null && { echo "$$python"; break; }; done)
 
 EXTRAS ?= test
-WORKERS ?= --numprocesses auto
+WORKERS ?= --numprocesses auto --dist worksteal
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
