@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -96,9 +97,14 @@ def test_dvc_killed_between_the_outs_and_its_lock_file_runs_the_stage_again(
 
 
 @pytest.mark.skipif("KILLS" not in os.environ, reason="KILLS=200 make faults: so many more at random moments")
+@pytest.mark.fault("SIGKILL at a random moment")
 @pytest.mark.parametrize("seed", range(8))  # for as many workers as there may be
-def test_kills_at_random_moments(undisturbed: Project, project: Project, seed: int) -> None:
+def test_kills_at_random_moments(
+    undisturbed: Project, project: Project, record_property: Callable[[str, object], None], seed: int
+) -> None:
     moments, kills = random.Random(seed), -(-int(os.environ.get("KILLS", 0)) // 8)
+    for _ in range(kills - 1):
+        record_property("fault", "SIGKILL at a random moment")
     while kills > 0:
         project.forget("train")
         code = -signal.SIGKILL
