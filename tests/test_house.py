@@ -17,9 +17,9 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("unroll", "stages", "pipelines")
 ORDER = [
     "errors", "processes", "params", "artifacts", "corpus", "text", "batches", "embeddings", "cells", "layers",
-    "attention", "encoders", "decoders", "heads", "model", "search", "metrics", "baselines", "training", "planning",
-    "snapshots", "checkpoints", "predictor", "scoring", "origin", "tracking", "lineage", "verification", "card",
-    "registry", "serving", "served", "plots", "ui", "cli",
+    "attention", "encoders", "decoders", "heads", "model", "quantization", "search", "metrics", "baselines",
+    "training", "planning", "snapshots", "checkpoints", "predictor", "scoring", "origin", "tracking", "lineage",
+    "verification", "card", "registry", "serving", "served", "plots", "ui", "cli",
 ]  # fmt: skip
 """The modules of `unroll`: each may import those before it, and no other."""
 RESERVED = {

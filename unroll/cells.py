@@ -63,10 +63,14 @@ class FusedCell(Cell):
 
     kernel: nn.RNNBase
 
-    def parts(self, x_BD: Tensor, h_BH: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (W x + b_x, U h + b_h), each with all gates side by side."""
+    def step(self, x_BD: Tensor, state: State) -> State:
+        """Return the state after one input; its first tensor is the output."""
         W, U, b_x, b_h = self.kernel.all_weights[0]
-        return nn.functional.linear(x_BD, W, b_x), nn.functional.linear(h_BH, U, b_h)
+        return self.gate(nn.functional.linear(x_BD, W, b_x), nn.functional.linear(state[0], U, b_h), state)
+
+    @abstractmethod
+    def gate(self, from_x_BG: Tensor, from_h_BG: Tensor, state: State) -> State:
+        """Return the state after one input, given W x + b_x and U h + b_h."""
 
     def unroll(self, x_BTD: Tensor, lengths_B: Tensor, state: State) -> tuple[Tensor, State]:
         """As `Cell.unroll`, in one kernel call; rows of unequal length are packed."""
@@ -91,10 +95,9 @@ class RNN(FusedCell):
         super().__init__(input_size, hidden)
         self.kernel = nn.RNN(input_size, hidden, nonlinearity=self.nonlinearity, batch_first=True)
 
-    def step(self, x_BD: Tensor, state: State) -> State:
+    def gate(self, from_x_BG: Tensor, from_h_BG: Tensor, state: State) -> State:
         """Return (h,)."""
-        from_x_BH, from_h_BH = self.parts(x_BD, state[0])
-        return (getattr(torch, self.nonlinearity)(from_x_BH + from_h_BH),)
+        return (getattr(torch, self.nonlinearity)(from_x_BG + from_h_BG),)
 
 
 class ReluRNN(RNN):
@@ -128,9 +131,8 @@ class LSTM(FusedCell):
         nn.init.ones_(b_x[hidden : 2 * hidden])
         nn.init.zeros_(b_h[hidden : 2 * hidden])
 
-    def step(self, x_BD: Tensor, state: State) -> State:
+    def gate(self, from_x_BG: Tensor, from_h_BG: Tensor, state: State) -> State:
         """Return (h, c)."""
-        from_x_BG, from_h_BG = self.parts(x_BD, state[0])
         i, f, g, o = (from_x_BG + from_h_BG).chunk(4, dim=1)
         c = torch.sigmoid(f) * state[1] + torch.sigmoid(i) * torch.tanh(g)
         return torch.sigmoid(o) * torch.tanh(c), c
@@ -151,9 +153,8 @@ class GRU(FusedCell):
         super().__init__(input_size, hidden)
         self.kernel = nn.GRU(input_size, hidden, batch_first=True)
 
-    def step(self, x_BD: Tensor, state: State) -> State:
+    def gate(self, from_x_BG: Tensor, from_h_BG: Tensor, state: State) -> State:
         """Return (h,)."""
-        from_x_BG, from_h_BG = self.parts(x_BD, state[0])
         (r_x, z_x, g_x), (r_h, z_h, g_h) = from_x_BG.chunk(3, dim=1), from_h_BG.chunk(3, dim=1)
         r, z = torch.sigmoid(r_x + r_h), torch.sigmoid(z_x + z_h)
         return ((1 - z) * torch.tanh(g_x + r * g_h) + z * state[0],)

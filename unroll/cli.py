@@ -45,6 +45,10 @@ Beam = Annotated[
     int | None,
     typer.Option(min=1, help="Hypotheses kept at each step; 1 is greedy. Without it, as the model was scored."),
 ]
+Int8 = Annotated[
+    bool | None,
+    typer.Option("--int8/--no-int8", help="Multiply integers of 8 bits: faster. Without it, as the model was scored."),
+]
 NBest = Annotated[int, typer.Option(min=1, help="Answers to each text, best first.")]
 Scores = Annotated[
     bool, typer.Option("--scores", help="A column before each answer: log p / tokens ** length penalty.")
@@ -79,6 +83,7 @@ def translate(
     model: Model = "data/translate/model",
     beam: Beam = None,
     n_best: NBest = 1,
+    int8: Int8 = None,
     scores: Scores = False,
     alignments: Alignments = False,
     threads: Threads = None,
@@ -88,7 +93,7 @@ def translate(
     Every model with a decoder can be asked so: it says the likeliest answer that a beam search finds.
     """
     predictor = _predictor("translate", model, threads)
-    search = _search("translate", predictor, {"beam": beam})
+    search = _search("translate", predictor, {"beam": beam, "int8": int8})
     _answer(predictor, search, texts, n_best, lambda found: _translated(found, scores, alignments))
 
 

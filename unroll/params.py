@@ -419,6 +419,8 @@ class Beam(Section):
     """a hypothesis of n tokens scores log p / n ** length_penalty"""
     max_length_ratio: Annotated[float, Field(gt=0)]
     """an answer has at most this many tokens for each source token, and ten more"""
+    int8: bool
+    """multiply integers of eight bits: faster on a processor, and nearly as good"""
     batch_sentences: Count
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +21,7 @@ from unroll.corpus import normalize
 from unroll.errors import DataError
 from unroll.model import EncoderDecoder, Network
 from unroll.params import Beam, Labels, Pieces, Rank, Recipe, Sample, Search, Section, Tag, Vectors
+from unroll.quantization import quantize
 from unroll.search import Hypothesis, beam_search, chooser, greedy, sample
 
 MAX_SOURCE = 1000
@@ -31,7 +33,7 @@ WINDOW = 8
 SCORED_STREAMS, SCORED_STEPS = 16, 64
 """How running text is read when it is scored: logits over a large vocabulary take 130 MB at a time."""
 SEARCHES: dict[str, Search] = {
-    "decoder": Beam(kind="beam", beam=5, length_penalty=1.0, max_length_ratio=2.0, batch_sentences=64),
+    "decoder": Beam(kind="beam", beam=5, length_penalty=1.0, max_length_ratio=2.0, int8=False, batch_sentences=64),
     "classifier": Rank(kind="rank", batch_sentences=64),
     "tagger": Tag(kind="tag", batch_sentences=64),
 }
@@ -186,6 +188,11 @@ class Predictor:
         nats_BT[batch.mask_BT] = nats_N.double().cpu()
         return nats_BT, outcome.final
 
+    @cached_property
+    def quantized(self) -> EncoderDecoder:
+        """The model as it stands now, decoding in integers."""
+        return quantize(cast(EncoderDecoder, self.model))
+
     @property
     def _device(self) -> torch.device:
         return next(self.model.parameters()).device
@@ -221,6 +228,8 @@ def _beam(
     memory, lengths_B = predictor.memory(rows)
     limits_B = (lengths_B * search.max_length_ratio).long().to(memory.mask_BS.device) + 10
     limits_B[[i for i, row in enumerate(rows) if not len(row)]] = 0  # nothing said, nothing answered
+    if search.int8:
+        model = predictor.quantized
     state = model.initial(memory, beam)
     if beam == 1:
         best = greedy(model.step, state, limits_B, text.GO, text.EOS, search.length_penalty)
