@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("unroll", "stages", "pipelines")
 ORDER = [
     "errors", "processes", "params", "artifacts", "corpus", "text", "batches", "embeddings", "cells", "layers",
-    "attention", "encoders", "decoders", "heads", "model", "quantization", "search", "metrics", "baselines",
+    "attention", "encoders", "decoders", "heads", "losses", "model", "quantization", "search", "metrics", "baselines",
     "training", "planning", "snapshots", "checkpoints", "predictor", "scoring", "origin", "tracking", "lineage",
     "verification", "card", "registry", "serving", "served", "plots", "ui", "cli",
 ]  # fmt: skip

@@ -140,7 +140,9 @@ class Rows(Epochs):
     def __init__(self, source: Ids, target: Ids, recipe: Recipe) -> None:
         self.source, self.target, self.recipe = source, target, recipe
         marks = recipe.autoregressive or recipe.model.head.kind == "decoder"
-        self.source_lengths, self.target_lengths = source.lengths, target.lengths + int(marks)
+        # Of a million pairs these stay in memory: four bytes a length are enough.
+        self.source_lengths = source.lengths.astype(np.int32)
+        self.target_lengths = (target.lengths + int(marks)).astype(np.int32)
 
     def __len__(self) -> int:
         return len(self.plan(0))
@@ -148,7 +150,7 @@ class Rows(Epochs):
     def plan(self, epoch: int) -> list[np.ndarray]:
         """Return the row numbers of each batch of an epoch, in order."""
         random = np.random.default_rng((self.recipe.train.seed, epoch))
-        order = np.lexsort((random.random(len(self.source)), self.source_lengths, self.target_lengths))
+        order = np.lexsort((random.random(len(self.source)), self.source_lengths, self.target_lengths)).astype(np.int32)
         lengths = self.target_lengths[order]
         batches, first, longest = [], 0, 0
         for row, length in enumerate(lengths):

@@ -18,6 +18,7 @@ from unroll.encoders import SequenceEncoder, VectorEncoder
 from unroll.errors import ParamsError
 from unroll.heads import Classifier, Tagger
 from unroll.layers import Frames, OneHot
+from unroll.losses import linear_cross_entropy
 from unroll.params import Decoder as DecoderParams
 from unroll.params import Model, Recipe, Vectors
 from unroll.params import SequenceEncoder as SequenceParams
@@ -37,19 +38,43 @@ class Candidates:
     offsets_C: Tensor
 
 
-@dataclass  # not frozen, as Candidates
-class Outcome:
-    """What a model makes of a batch, at its real output positions.
+@dataclass(frozen=True)
+class Reading:
+    """What a model makes of a batch at its real output positions, before the softmax.
 
     Attributes:
-        logits_NV: over the vocabulary, or over the candidates of a sampled softmax.
+        readouts_ND: what the logits are linear in.
+        weight_VD, bias_V: of the output layer, or of the candidates of a sampled softmax alone.
         labels_N: what should have been answered, counted as the logits are.
         policy: hard attention's choices, each tensor of N positions; None with every other attention.
         final: the encoder's last states, from which a batch that continues this one reads on.
     """
 
-    logits_NV: Tensor
+    readouts_ND: Tensor
+    weight_VD: Tensor
+    bias_V: Tensor
     labels_N: Tensor
+    policy: tuple[Tensor, Tensor] | None
+    final: tuple[State, ...]
+
+    @property
+    def logits_NV(self) -> Tensor:
+        """Return the logits, all at once."""
+        return nn.functional.linear(self.readouts_ND, self.weight_VD, self.bias_V)
+
+
+@dataclass  # not frozen, as Candidates
+class Outcome:
+    """How well a model answers a batch.
+
+    Attributes:
+        loss: mean nats over the real output positions, label smoothing included: what training makes small.
+        nats_N: -log p of each label there, without it.
+        policy, final: as in `Reading`.
+    """
+
+    loss: Tensor
+    nats_N: Tensor
     policy: tuple[Tensor, Tensor] | None
     final: tuple[State, ...]
 
@@ -75,8 +100,21 @@ class Network(nn.Module):
         candidates: Candidates | None = None,
         own: float = 0.0,
         start: tuple[State, ...] | None = None,
+        smoothing: float = 0.0,
     ) -> Outcome:
-        """Return the outcome at the batch's real output positions.
+        """Return how well a batch is answered; the arguments are those of `reading` and `cross_entropy`."""
+        at = self.reading(batch, candidates, own, start)
+        loss, nats_N = linear_cross_entropy(at.readouts_ND, at.weight_VD, at.bias_V, at.labels_N, smoothing)
+        return Outcome(loss, nats_N, at.policy, at.final)
+
+    def reading(
+        self,
+        batch: Batch,
+        candidates: Candidates | None = None,
+        own: float = 0.0,
+        start: tuple[State, ...] | None = None,
+    ) -> Reading:
+        """Return what the model makes of a batch's real output positions.
 
         Args:
             candidates: logits are over them alone, and labels count in them: the sampled softmax.
@@ -89,10 +127,10 @@ class Network(nn.Module):
         readouts_ND, labels_N = readouts_BTD[mask_BT], batch.output_BT[mask_BT]
         chosen = (policy.log_probs_BT[mask_BT], policy.baselines_BT[mask_BT]) if policy else None
         if candidates is None:
-            return Outcome(output(readouts_ND), labels_N, chosen, memory.final)
-        bias_C = output.bias[candidates.ids_C] + candidates.offsets_C
-        logits_NC = nn.functional.linear(readouts_ND, output.weight[candidates.ids_C], bias_C)
-        return Outcome(logits_NC, torch.searchsorted(candidates.ids_C, labels_N), chosen, memory.final)
+            return Reading(readouts_ND, output.weight, output.bias, labels_N, chosen, memory.final)
+        weight_CD, bias_C = output.weight[candidates.ids_C], output.bias[candidates.ids_C] + candidates.offsets_C
+        labels_N = torch.searchsorted(candidates.ids_C, labels_N)
+        return Reading(readouts_ND, weight_CD, bias_C, labels_N, chosen, memory.final)
 
 
 class EncoderDecoder(Network):

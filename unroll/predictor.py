@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from unroll import checkpoints, text
 from unroll.attention import Memory
@@ -183,14 +183,13 @@ class Predictor:
     def _nats(self, batch: Batch, start: tuple[State, ...] | None) -> tuple[Tensor, tuple[State, ...]]:
         """Return (-log p of each output, zero at padding, BT; the encoder's last states)."""
         outcome = self.model(batch.to(self._device), start=start)
-        nats_N = nn.functional.cross_entropy(outcome.logits_NV.float(), outcome.labels_N, reduction="none")
         nats_BT = torch.zeros(batch.output_BT.shape, dtype=torch.float64)
-        nats_BT[batch.mask_BT] = nats_N.double().cpu()
+        nats_BT[batch.mask_BT] = outcome.nats_N.double().cpu()
         return nats_BT, outcome.final
 
     @cached_property
     def quantized(self) -> EncoderDecoder:
-        """The model as it stands now, decoding in integers."""
+        """The model as it stood when first asked so, decoding in integers."""
         return quantize(cast(EncoderDecoder, self.model))
 
     @property

@@ -65,16 +65,6 @@ def learning_rate(update: int, params: Train) -> float:
     return params.learning_rate * shares[params.decay]
 
 
-def cross_entropy(logits_NV: Tensor, labels_N: Tensor, smoothing: float) -> Tensor:
-    """Return the mean over positions of -log p(label), a share of the label's mass spread evenly (Szegedy 2016).
-
-    Of no positions it is 0.
-    """
-    if not len(labels_N):
-        return logits_NV.sum()
-    return nn.functional.cross_entropy(logits_NV.float(), labels_N, label_smoothing=smoothing)
-
-
 def reinforce(outcome: Outcome) -> Tensor:
     """Return the loss by which hard attention learns where to look: REINFORCE (Williams 1992), as in Xu (2015).
 
@@ -83,7 +73,7 @@ def reinforce(outcome: Outcome) -> Tensor:
     """
     assert outcome.policy is not None
     log_probs_N, baselines_N = outcome.policy
-    rewards_N = -nn.functional.cross_entropy(outcome.logits_NV.float(), outcome.labels_N, reduction="none").detach()
+    rewards_N = -outcome.nats_N
     advantages_N = rewards_N - baselines_N.detach()
     return ((rewards_N - baselines_N) ** 2 - advantages_N * log_probs_N).mean()
 
@@ -182,11 +172,11 @@ def run_epoch(
                 batch, share = batch.shard(learner.fabric.global_rank, learner.fabric.world_size)
             batch = batch.to(device)
             if learner:
-                outcome = model(batch, learner.candidates(batch), learner.own, learner.start(batch))
+                outcome = model(batch, learner.candidates(batch), learner.own, learner.start(batch), smoothing)
             else:
-                outcome = model(batch, start=final if batch.continues else None)
+                outcome = model(batch, start=final if batch.continues else None, smoothing=smoothing)
             final = tuple(tuple(part.detach() for part in state) for state in outcome.final)
-            loss, count = cross_entropy(outcome.logits_NV, outcome.labels_N, smoothing), len(outcome.labels_N)
+            loss, count = outcome.loss, len(outcome.nats_N)
             if learner:
                 whole = loss + reinforce(outcome) if outcome.policy else loss
                 # The mean of the processes' gradients is to be that of the loss over all rows.

@@ -14,6 +14,7 @@ from unroll.batches import Batch, Streams, make_batch
 from unroll.errors import ParamsError
 from unroll.heads import Classifier, Tagger
 from unroll.layers import Frames, OneHot
+from unroll.losses import cross_entropy
 from unroll.model import Candidates, EncoderDecoder, LanguageModel, Network, build, check, parameters
 from unroll.params import Recipe
 from unroll.text import EOS, GO, PAD
@@ -94,12 +95,12 @@ def test_the_names_in_the_parameters_say_what_is_built(section: str, kind: type[
 @pytest.mark.parametrize("section", SECTIONS)
 def test_rows_learn_the_same_alone_and_beside_longer_ones(section: str) -> None:
     model = make(section)
-    outcome = model(batch_of(section))
-    alone = [model(batch_of(section, slice(row, row + 1))) for row in range(3)]
-    torch.testing.assert_close(outcome.logits_NV, torch.cat([one.logits_NV for one in alone]))
-    assert outcome.labels_N.tolist() == torch.cat([one.labels_N for one in alone]).tolist()
-    assert PAD not in outcome.labels_N
-    for layer, state in enumerate(outcome.final):
+    together = model.reading(batch_of(section))
+    alone = [model.reading(batch_of(section, slice(row, row + 1))) for row in range(3)]
+    torch.testing.assert_close(together.logits_NV, torch.cat([one.logits_NV for one in alone]))
+    assert together.labels_N.tolist() == torch.cat([one.labels_N for one in alone]).tolist()
+    assert PAD not in together.labels_N
+    for layer, state in enumerate(together.final):
         for place, part in enumerate(state):
             torch.testing.assert_close(part, torch.cat([one.final[layer][place] for one in alone]))
 
@@ -109,15 +110,25 @@ def test_the_sampled_softmax_is_the_exact_one_over_its_candidates(section: str) 
     model, batch = make(section), batch_of(section)
     ids = torch.tensor(sorted({0, 2, 15, *batch.output_BT.flatten().tolist()}))
     offsets = torch.linspace(-1, 1, len(ids), dtype=torch.float64)
-    exact, sampled = model(batch), model(batch, Candidates(ids, offsets))
+    exact, sampled = model.reading(batch), model.reading(batch, Candidates(ids, offsets))
     torch.testing.assert_close(sampled.logits_NV, exact.logits_NV[:, ids] + offsets)
     assert ids[sampled.labels_N].tolist() == exact.labels_N.tolist()
 
 
 @pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_outcome_is_the_cross_entropy_of_the_logits(section: str, smoothing: float) -> None:
+    model, batch = make(section), batch_of(section)
+    outcome, at = model(batch, smoothing=smoothing), model.reading(batch)
+    torch.testing.assert_close(outcome.loss, cross_entropy(at.logits_NV, at.labels_N, smoothing))
+    log_p_N = at.logits_NV.log_softmax(1)[range(len(at.labels_N)), at.labels_N]
+    torch.testing.assert_close(outcome.nats_N, -log_p_N.detach())
+
+
+@pytest.mark.parametrize("section", SECTIONS)
 def test_every_weight_learns(section: str) -> None:
     model = make(section)
-    model(batch_of(section)).logits_NV.sin().sum().backward()
+    model.reading(batch_of(section)).logits_NV.sin().sum().backward()
     assert {name for name, weight in model.named_parameters() if weight.grad is None} == set()
 
 
@@ -148,7 +159,7 @@ def test_embeddings_start_from_what_was_given() -> None:
 @pytest.mark.parametrize("section", ["translate", "name", "language", "classify"])
 def test_frozen_embeddings_stay_as_they_start(section: str) -> None:
     model = make(section, embed__frozen=True, model__tied=False)
-    model(batch_of(section)).logits_NV.sin().sum().backward()
+    model.reading(batch_of(section)).logits_NV.sin().sum().backward()
     tables = {name for name, weight in model.named_parameters() if not weight.requires_grad}
     assert tables == {name for name, _ in model.named_parameters() if "embedding" in name}
     assert all(weight.grad is None for name, weight in model.named_parameters() if name in tables)
@@ -161,7 +172,7 @@ def test_one_hot_has_no_table(section: str) -> None:
     assert isinstance(model.encoder.embedding, OneHot)
     assert not any("embedding" in name for name, _ in model.named_parameters())
     assert not any("embedding" in name for name in model.state_dict())
-    assert torch.isfinite(model(batch_of(section)).logits_NV).all()
+    assert torch.isfinite(model.reading(batch_of(section)).logits_NV).all()
 
 
 def test_vectors_are_read_as_they_are() -> None:
@@ -181,7 +192,7 @@ def test_a_language_model_says_step_by_step_what_it_says_at_once(layers: int, ti
     text = [EOS, 7, 9, 4, 4, 12]
     ids = torch.tensor([text, text[::-1]])
     nothing = torch.empty(2, 0, dtype=torch.long)
-    at_once = model(Batch(ids, torch.tensor([6, 6]), nothing, torch.full_like(ids, 5), False)).logits_NV
+    at_once = model.reading(Batch(ids, torch.tensor([6, 6]), nothing, torch.full_like(ids, 5), False)).logits_NV
     empty = model.encode(ids[:, :1], torch.tensor([1, 1]))
     state = model.initial(empty)
     stepped = [model.head.logits(empty.states_BSH[:, 0])]
@@ -214,7 +225,7 @@ def test_a_decoder_says_step_by_step_what_it_says_at_once(section: str) -> None:
     for t in range(batch.input_BT.shape[1]):
         logits_BV, state = model.step(batch.input_BT[:, t], state)
         logits.append(logits_BV)
-    torch.testing.assert_close(torch.stack(logits, 1)[batch.mask_BT], model(batch).logits_NV)
+    torch.testing.assert_close(torch.stack(logits, 1)[batch.mask_BT], model.reading(batch).logits_NV)
     assert batch.input_BT[:, 0].tolist() == [GO] * 3
 
 
@@ -223,21 +234,21 @@ def test_a_batch_that_continues_another_reads_on_from_its_states(tied: bool) -> 
     model = make("language", model__tied=tied)
     text = [np.array([5 + n % 14 for n in range(30)])]
     whole, pieces = ([*Streams(text, np.array([30]), 1, steps, 1).epoch(0)] for steps in (31, 8))
-    expected = model(whole[0])
+    expected = model.reading(whole[0])
     found, final = [], None
     for batch in pieces:
-        outcome = model(batch, start=final if batch.continues else None)
-        found.append(outcome.logits_NV)
-        final = outcome.final
+        piece = model.reading(batch, start=final if batch.continues else None)
+        found.append(piece.logits_NV)
+        final = piece.final
     torch.testing.assert_close(torch.cat(found), expected.logits_NV)
     torch.testing.assert_close(final, expected.final)
-    afresh = torch.cat([model(batch).logits_NV for batch in pieces])
+    afresh = torch.cat([model.reading(batch).logits_NV for batch in pieces])
     assert not torch.allclose(afresh, expected.logits_NV)
 
 
 def test_a_share_of_own_tokens_changes_what_a_decoder_hears() -> None:
     model, batch = make(), batch_of("translate")
-    forced, none, all_own = (model(batch, own=own).logits_NV for own in (0.0, 1e-12, 1.0))
+    forced, none, all_own = (model.reading(batch, own=own).logits_NV for own in (0.0, 1e-12, 1.0))
     torch.testing.assert_close(none, forced)
     assert not torch.allclose(all_own, forced)
 
@@ -249,7 +260,7 @@ def test_hard_attention_tells_of_its_choices_in_training() -> None:
     outcome = model(batch)
     assert outcome.policy is not None
     log_probs_N, baselines_N = outcome.policy
-    assert log_probs_N.shape == baselines_N.shape == outcome.labels_N.shape
+    assert log_probs_N.shape == baselines_N.shape == outcome.nats_N.shape
     assert (log_probs_N <= 0).all()
     assert make().train()(batch).policy is None
 
@@ -317,7 +328,7 @@ def test_what_cannot_be_built_is_refused_in_one_line(section: str, changes: dict
     ],
 )
 def test_what_fits_is_built(changes: dict[str, Any]) -> None:
-    assert torch.isfinite(make(**changes)(batch_of("translate")).logits_NV).all()
+    assert torch.isfinite(make(**changes)(batch_of("translate")).loss).all()
 
 
 def test_heads_without_a_decoder_are_what_they_are_called() -> None:

@@ -20,6 +20,7 @@ from unroll import training
 from unroll.batches import Batch, Streams, batches, make_batch
 from unroll.cells import State
 from unroll.errors import DivergenceError
+from unroll.losses import cross_entropy
 from unroll.model import Candidates, Outcome
 from unroll.params import Train
 from unroll.text import open_ids
@@ -56,6 +57,7 @@ class Unigram(nn.Module):
         candidates: Candidates | None = None,
         own: float = 0.0,
         start: tuple[State, ...] | None = None,
+        smoothing: float = 0.0,
     ) -> Outcome:
         assert start is None or not start[0][0].requires_grad
         self.starts.append(None if start is None else float(start[0][0]))
@@ -63,10 +65,16 @@ class Unigram(nn.Module):
         count = 1 + (start[0][0] if start else torch.zeros(1, 1))
         final = ((count + 0 * self.logits[:1, None],),)
         labels = batch.output_BT[batch.mask_BT]
-        if candidates is None:
-            return Outcome(self.logits.expand(len(labels), V), labels, None, final)
-        logits = self.logits[candidates.ids_C] + candidates.offsets_C
-        return Outcome(logits.expand(len(labels), -1), torch.searchsorted(candidates.ids_C, labels), None, final)
+        logits = self.logits
+        if candidates is not None:
+            logits = logits[candidates.ids_C] + candidates.offsets_C
+            labels = torch.searchsorted(candidates.ids_C, labels)
+        return outcome(logits.expand(len(labels), -1), labels, None, final, smoothing)
+
+
+def outcome(logits: Tensor, labels: Tensor, policy: Any, final: Any = (), smoothing: float = 0.0) -> Outcome:
+    nats = -logits.detach().log_softmax(1)[range(len(labels)), labels]
+    return Outcome(cross_entropy(logits, labels, smoothing), nats, policy, final)
 
 
 def settings(**changes: object) -> Train:
@@ -137,13 +145,6 @@ def test_warm_up_and_decay() -> None:
     assert training.learning_rate(110, settings(updates=110)) == 0.1
 
 
-def test_label_smoothing_follows_its_formula() -> None:
-    logits, labels = torch.randn(3, V), torch.tensor([1, 4, 7])
-    log_p = logits.log_softmax(1)
-    expected = -(0.9 * log_p[range(3), labels] + 0.1 * log_p.mean(1)).mean()
-    torch.testing.assert_close(training.cross_entropy(logits, labels, 0.1), expected)
-
-
 def test_candidates_hold_every_label_and_the_whole_vocabulary_is_the_exact_softmax() -> None:
     batch = next(Rows().epoch(0))
     generator = torch.Generator().manual_seed(0)
@@ -155,8 +156,7 @@ def test_candidates_hold_every_label_and_the_whole_vocabulary_is_the_exact_softm
         model.logits.normal_()
     every = training.sample_candidates(batch, V, 10_000, generator)
     assert every.ids_C.tolist() == list(range(V))
-    outcomes = [model(batch, candidates) for candidates in (None, every)]
-    exact, sampled = (training.cross_entropy(one.logits_NV, one.labels_N, 0.0) for one in outcomes)
+    exact, sampled = (model(batch, candidates).loss for candidates in (None, every))
     torch.testing.assert_close(exact, sampled)
 
 
@@ -190,10 +190,10 @@ class Shaky(Unigram):
         self.bad, self.update = bad, 0
 
     def forward(self, batch: Batch, *args: Any, **kwargs: Any) -> Outcome:
-        outcome = super().forward(batch, *args, **kwargs)
+        one = super().forward(batch, *args, **kwargs)
         self.update += self.training
         bad = self.training and self.update in self.bad
-        return replace(outcome, logits_NV=outcome.logits_NV * math.nan) if bad else outcome
+        return replace(one, loss=one.loss * math.nan) if bad else one
 
 
 def test_a_gradient_that_is_not_finite_changes_nothing_and_is_counted() -> None:
@@ -218,8 +218,8 @@ def test_too_many_in_a_row_end_training(most: int, ends: bool) -> None:
 def test_a_validation_loss_that_is_not_finite_ends_training() -> None:
     class Blind(Unigram):
         def forward(self, batch: Batch, *args: Any, **kwargs: Any) -> Outcome:
-            outcome = super().forward(batch, *args, **kwargs)
-            return outcome if self.training else replace(outcome, logits_NV=outcome.logits_NV * math.inf)
+            one = super().forward(batch, *args, **kwargs)
+            return one if self.training else replace(one, loss=one.loss * math.nan)
 
     with pytest.raises(DivergenceError, match="the validation loss is nan at update 20; lower"):
         learn(Blind(), lambda loss: -loss, settings())
@@ -299,9 +299,7 @@ def test_the_gradients_of_shards_add_up_to_that_of_the_batch(tmp_path: Path, sec
     batch = next(batches(recipe, *(open_ids(tmp_path, "train", side) for side in sides)).epoch(0))
 
     def gradients(part: Batch) -> list[torch.Tensor]:
-        outcome = model(part)
-        nats = nn.functional.cross_entropy(outcome.logits_NV, outcome.labels_N, reduction="sum")
-        return list(torch.autograd.grad(nats / max(len(outcome.labels_N), 1), parameters))
+        return list(torch.autograd.grad(model(part).loss, parameters))
 
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     shards = [batch.shard(number, count) for number in range(count)]
@@ -397,18 +395,20 @@ def test_padding_at_the_end_of_a_stream_is_not_scored() -> None:
 # Hard attention
 
 
-def outcome(seed: int = 0) -> Outcome:
-    generator = torch.Generator().manual_seed(seed)
+def chosen() -> tuple[Outcome, Tensor, Tensor]:
+    """Return an outcome with choices, its logits, and the rewards of its choices."""
+    generator = torch.Generator().manual_seed(0)
     logits = torch.randn(4, V, generator=generator, requires_grad=True)
     log_probs = -torch.rand(4, generator=generator)
     baselines = torch.randn(4, generator=generator)
     policy = (log_probs.requires_grad_(), baselines.requires_grad_())
-    return Outcome(logits, torch.tensor([1, 4, 7, 1]), policy, ())
+    labels = torch.tensor([1, 4, 7, 1])
+    return outcome(logits, labels, policy), logits, logits.detach().log_softmax(1)[range(4), labels]
 
 
 def test_reinforce_follows_its_formula() -> None:
-    one = outcome()
-    rewards = one.logits_NV.detach().log_softmax(1)[range(4), one.labels_N]
+    one, _, rewards = chosen()
+    assert one.policy is not None
     log_probs, baselines = one.policy
     advantages = (rewards - baselines).detach()
     expected = ((rewards - baselines) ** 2).mean() - (advantages * log_probs).mean()
@@ -416,13 +416,13 @@ def test_reinforce_follows_its_formula() -> None:
 
 
 def test_reinforce_moves_choices_by_their_advantage_and_baselines_towards_the_reward() -> None:
-    one = outcome()
+    one, logits, rewards = chosen()
+    assert one.policy is not None
     log_probs, baselines = one.policy
     training.reinforce(one).backward()
-    rewards = one.logits_NV.detach().log_softmax(1)[range(4), one.labels_N]
     torch.testing.assert_close(log_probs.grad, -(rewards - baselines.detach()) / 4)
     torch.testing.assert_close(baselines.grad, -2 * (rewards - baselines.detach()) / 4)
-    assert one.logits_NV.grad is None  # a reward is what happened: nothing is learnt through it
+    assert logits.grad is None  # a reward is what happened: nothing is learnt through it
 
 
 class Bandit(Unigram):
@@ -434,13 +434,12 @@ class Bandit(Unigram):
         self.baseline = nn.Parameter(torch.zeros(()))
 
     def forward(self, batch: Batch, *args: Any, **kwargs: Any) -> Outcome:
-        one = super().forward(batch)
-        count = len(one.labels_N)
-        at = self.places.detach().softmax(0).multinomial(count, replacement=True)
-        right = nn.functional.one_hot(one.labels_N, V) * 6.0
-        logits = torch.where(at[:, None] == 1, right, -right) + 0 * one.logits_NV
-        policy = (self.places.log_softmax(0)[at], self.baseline.expand(count)) if self.training else None
-        return Outcome(logits, one.labels_N, policy, ())
+        labels = batch.output_BT[batch.mask_BT]
+        at = self.places.detach().softmax(0).multinomial(len(labels), replacement=True)
+        right = nn.functional.one_hot(labels, V) * 6.0
+        logits = torch.where(at[:, None] == 1, right, -right) + 0 * self.logits
+        policy = (self.places.log_softmax(0)[at], self.baseline.expand(len(labels))) if self.training else None
+        return outcome(logits, labels, policy)
 
 
 def test_what_pays_is_chosen_more_and_more() -> None:

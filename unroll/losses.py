@@ -1,0 +1,96 @@
+"""What training makes small. `cross_entropy` is the specification; training runs `linear_cross_entropy`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+CHUNK = 2**22
+"""Logits that are held at a time: they fit where a processor is quick to find them."""
+
+
+def cross_entropy(logits_NV: Tensor, labels_N: Tensor, smoothing: float) -> Tensor:
+    """Return the mean over positions of -log p(label), a share of the label's mass spread evenly (Szegedy 2016).
+
+    Of no positions it is 0.
+    """
+    if not len(labels_N):
+        return logits_NV.sum()
+    return nn.functional.cross_entropy(logits_NV, labels_N, label_smoothing=smoothing)
+
+
+def linear_cross_entropy(
+    x_ND: Tensor, weight_VD: Tensor, bias_V: Tensor, labels_N: Tensor, smoothing: float
+) -> tuple[Tensor, Tensor]:
+    """Return (`cross_entropy` of the logits W x + b, -log p of each label); the second has no gradient.
+
+    Logits are made, learnt from and dropped a chunk of positions at a time, their gradient with them: never are there
+    N x V of anything. Under autocast products are cast, and all else is summed in the weights' precision.
+    """
+    device = x_ND.device.type
+    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight_VD.dtype
+    learns = torch.is_grad_enabled()
+    loss, nats_N = LinearCrossEntropy.apply(x_ND, weight_VD, bias_V, labels_N, smoothing, dtype, learns)
+    return loss, nats_N
+
+
+class LinearCrossEntropy(torch.autograd.Function):
+    """`linear_cross_entropy`, whose gradients are found on the way forwards, where the logits are."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x_ND: Tensor,
+        weight_VD: Tensor,
+        bias_V: Tensor,
+        labels_N: Tensor,
+        smoothing: float,
+        dtype: torch.dtype,
+        learns: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """Return (loss, nats_N)."""
+        positions, words = len(x_ND), len(weight_VD)
+        share = 1 / max(positions, 1)
+        loss, nats_N = bias_V.new_zeros(()), bias_V.new_empty(positions)
+        dx_ND, dweight_VD, dbias_V = (torch.zeros_like(part) if learns else part for part in (x_ND, weight_VD, bias_V))
+        cast_VD, cast_V = weight_VD.to(dtype), bias_V.to(dtype)
+        with torch.autocast(x_ND.device.type, enabled=False):
+            for x_RD, labels_R, nats_R, dx_RD in zip(*_chunks(words, x_ND, labels_N, nats_N, dx_ND), strict=True):
+                x_RD, labels_R1 = x_RD.to(dtype), labels_R[:, None]
+                log_p_RV = nn.functional.linear(x_RD, cast_VD, cast_V).to(bias_V.dtype).log_softmax(1)
+                nats_R.copy_(-log_p_RV.gather(1, labels_R1).squeeze(1))
+                loss += (1 - smoothing) * share * nats_R.sum()
+                if smoothing:
+                    loss -= smoothing * share / words * log_p_RV.sum()
+                if learns:  # the gradient by a logit is p less what p should be
+                    slope_RV = log_p_RV.exp_().sub_(smoothing / words)
+                    slope_RV.scatter_add_(1, labels_R1, slope_RV.new_full(labels_R1.shape, smoothing - 1))
+                    dbias_V.add_(slope_RV.sum(0), alpha=share)
+                    slope_RV = slope_RV.to(dtype)
+                    _add_product(dx_RD, slope_RV, cast_VD, share)
+                    _add_product(dweight_VD, slope_RV.t(), x_RD, share)
+        ctx.mark_non_differentiable(nats_N)
+        ctx.save_for_backward(dx_ND, dweight_VD, dbias_V)
+        return loss, nats_N
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dloss: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of what `forward` took."""
+        return *(dloss * part for part in ctx.saved_tensors), None, None, None, None
+
+
+def _add_product(sums: Tensor, a: Tensor, b: Tensor, share: float) -> None:
+    """Add a share of a @ b to sums, which may be of a higher precision."""
+    if a.dtype == sums.dtype:
+        sums.addmm_(a, b, alpha=share)
+    else:
+        sums.add_(a @ b, alpha=share)
+
+
+def _chunks(words: int, *parts: Tensor) -> list[tuple[Tensor, ...]]:
+    """Return each tensor split into the same runs of positions, such that their logits are about a chunk."""
+    return [part.split(max(CHUNK // words, 1)) for part in parts]
