@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -23,6 +24,8 @@ MALLOC = {
     "MALLOC_TOP_PAD_": "268435456",
 }
 """Training keeps the memory it has asked for, whoever trains."""
+LOOK_EVERY = 0.05
+"""seconds between two looks at a process"""
 Row = dict[str, str | float]
 
 
@@ -36,7 +39,8 @@ def environment(threads: int) -> dict[str, str]:
 def measure(name: str, job: Training | Decoding, threads: int) -> Timing:
     """Do a job of a peer in a process of its own; return what it measured, and its peak memory in MB.
 
-    What it says goes to a log, the end of which is shown if it fails.
+    `memory` is all of it, `owned` what no file backs, where Linux tells. What the job says goes to a log, the end of
+    which is shown if it fails.
     """
     peer, kind = PEERS[name], type(job).__name__.lower()
     peer.install()
@@ -46,11 +50,24 @@ def measure(name: str, job: Training | Decoding, threads: int) -> Timing:
     command, log = [peer.python, "-m", "benchmarks.peers", str(place)], place.with_suffix(".log")
     with log.open("w") as file:
         process = subprocess.Popen(command, cwd=ROOT, env=environment(threads), stdout=file, stderr=file)
-        _, status, usage = os.wait4(process.pid, 0)
+        pid, owned = 0, 0.0
+        while not pid:
+            time.sleep(LOOK_EVERY)
+            owned = max(owned, anonymous(process.pid))
+            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
     if code := os.waitstatus_to_exitcode(status):
         raise SystemExit(f"benchmarks: {name}: exit code {code}; {log} ends with\n{log.read_text()[-2000:]}")
     memory = usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-    return {**json.loads(place.with_suffix(".result").read_text()), "memory": memory}
+    return {**json.loads(place.with_suffix(".result").read_text()), "memory": memory, "owned": owned}
+
+
+def anonymous(pid: int) -> float:
+    """Return the MB that a process holds and no file backs, or 0 where nobody tells."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) / 2**10 for line in lines if line.startswith("RssAnon"))
 
 
 def folder_of(name: str) -> str:

@@ -15,7 +15,7 @@ from benchmarks.common import BENCH, ROOT, Row, folder_of, measure, tell
 from benchmarks.peers import PEERS
 from benchmarks.peers.base import Decoding
 
-WHO = "joey opennmt opennmt_general unroll unroll_general unroll_fast"
+WHO = "joey opennmt opennmt_general unroll unroll_int8 unroll_general unroll_general_int8 unroll_fast unroll_fast_int8"
 SETTINGS = [(1, 64), (5, 64), (1, 1), (5, 1)]
 
 
@@ -34,7 +34,7 @@ def main(
         for beam, batch in SETTINGS:
             for name in who.split():
                 output, count = str((BENCH / f"{name}.said").absolute()), sentences if batch > 1 else alone
-                job = Decoding(str(ROOT), folder_of(name), output, beam, batch, count, steps)
+                job = Decoding(str(ROOT), folder_of(PEERS[name].trained_as or name), output, beam, batch, count, steps)
                 timing = measure(name, job, threads)
                 speeds.setdefault((name, beam, batch), []).append(timing["sentences"] / timing["seconds"])
     rows: list[Row] = [

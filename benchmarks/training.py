@@ -16,7 +16,7 @@ from benchmarks.common import ROOT, Row, folder_of, measure, tell
 from benchmarks.peers import PEERS
 from benchmarks.peers.base import Timing, Training
 
-WHO = "tutorial joey opennmt opennmt_general unroll unroll_general unroll_fast"
+WHO = "tutorial joey opennmt opennmt_general unroll unroll_bf16 unroll_general unroll_general_bf16 unroll_fast"
 
 
 def main(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from benchmarks.peers.base import Options, Peer
 
 OPENNMT = (
@@ -35,6 +37,19 @@ def ours(label: str, sentences: bool, **changes: Options) -> Peer:
     return Peer(label, "ours", {"changes": changes, "sentences": sentences})
 
 
+def in_bf16(peer: Peer) -> Peer:
+    """Return one of ours that trains with products of bfloat16."""
+    changes = peer.options["changes"]
+    changes = changes | {"train": changes.get("train", {}) | {"precision": "bf16-mixed"}}
+    return replace(peer, label=f"{peer.label}, bf16", options=peer.options | {"changes": changes})
+
+
+def in_integers(name: str) -> Peer:
+    """Return one of ours that decodes in integers, with the model that the other has trained."""
+    peer = PEERS[name]
+    return replace(peer, label=f"{peer.label}, int8", options=peer.options | {"int8": True}, trained_as=name)
+
+
 def model_m(attention: str, input_feeding: bool, tied: bool, sampled_softmax: int) -> dict[str, Options]:
     """Return the changes that make model M of what params.yaml has."""
     head = {"hidden": 512, "attention": attention, "query": "after", "input_feeding": input_feeding}
@@ -55,4 +70,7 @@ PEERS: dict[str, Peer] = {
     "unroll_fast": ours("Unroll, general, tied, sampled softmax", True, **model_m("general", False, True, 800)),
     "joey_transformer": joey("Joey NMT, small Transformer", "transformer"),
     "unroll_recipe": ours("Unroll as in params.yaml", False),
+    "unroll_rows": ours("Unroll as in params.yaml, batches of so many rows", True),
 }
+PEERS |= {f"{name}_bf16": in_bf16(PEERS[name]) for name in ("unroll", "unroll_general", "unroll_recipe")}
+PEERS |= {f"{name}_int8": in_integers(name) for name in ("unroll", "unroll_general", "unroll_fast")}

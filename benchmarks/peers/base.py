@@ -102,6 +102,7 @@ class Peer:
         options: given to both.
         venv: the folder under `.bench` of its virtual environment; None is the project's own.
         requirements: what pip installs there, without what they depend on.
+        trained_as: whose model decodes; None is its own.
     """
 
     label: str
@@ -109,6 +110,7 @@ class Peer:
     options: Options = field(default_factory=dict)
     venv: str | None = None
     requirements: tuple[str, ...] = ()
+    trained_as: str | None = None
 
     @property
     def python(self) -> str:

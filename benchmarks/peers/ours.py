@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from stages.train import declared, processes_of
 from unroll import checkpoints, embeddings, model, params, text
 from unroll.batches import Batch, Epochs, Rows
 from unroll.decoders import DecoderState
+from unroll.model import EncoderDecoder
 from unroll.params import Recipe
 from unroll.predictor import Predictor
 from unroll.search import Hypothesis, beam_search, greedy
@@ -112,30 +113,31 @@ def decode(job: Decoding, options: Options) -> Timing:
     predictor = Predictor.load(Path(job.model))
     predictor.model.eval()
     rows = [[int(token) for token in line.split()] for line in head(corpus(job.root) / "test.source", job.sentences)]
-    answers(predictor, rows[: job.batch], job)
+    model = predictor.quantized if options.get("int8") else cast(EncoderDecoder, predictor.model)
+    answers(model, predictor, rows[: job.batch], job)
     begun = time.perf_counter()
-    said = answers(predictor, rows, job)
+    said = answers(model, predictor, rows, job)
     seconds = time.perf_counter() - begun
     Path(job.output).write_text("".join(" ".join(map(str, ids)) + "\n" for ids in said))
     return {"seconds": seconds, "sentences": len(said)}
 
 
 @torch.inference_mode()
-def answers(predictor: Predictor, rows: Sequence[list[int]], job: Decoding) -> list[list[int]]:
+def answers(model: EncoderDecoder, predictor: Predictor, rows: Sequence[list[int]], job: Decoding) -> list[list[int]]:
     """Return the best ids for each row, in batches of like length, as the Predictor makes them."""
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     said: list[list[int]] = [[] for _ in rows]
     for first in range(0, len(order), job.batch):
         chosen = order[first : first + job.batch]
-        for i, best in zip(chosen, searched(predictor, [rows[i] for i in chosen], job), strict=True):
+        for i, best in zip(chosen, searched(model, predictor, [rows[i] for i in chosen], job), strict=True):
             said[i] = best.ids
     return said
 
 
-def searched(predictor: Predictor, rows: Sequence[list[int]], job: Decoding) -> list[Hypothesis]:
+def searched(model: EncoderDecoder, predictor: Predictor, rows: Sequence[list[int]], job: Decoding) -> list[Hypothesis]:
     """Return the best hypothesis for each row of a batch."""
     memory, lengths_B = predictor.memory(rows)
-    state, step = predictor.model.initial(memory, job.beam), predictor.model.step
+    state, step = model.initial(memory, job.beam), model.step
     limits_B = (lengths_B * LENGTH_RATIO).long() + 10
     if job.steps:
         step, limits_B = exactly(step, job.steps), torch.full_like(lengths_B, job.steps)
