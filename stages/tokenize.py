@@ -4,6 +4,7 @@ in   data/<pipeline>/prepared/{train,valid,test}.tsv
 out  data/<pipeline>/tokenized/{source,target}.tokenizer.json, .model     learnt on train alone
                                {train,valid}.{source,target}.{ids,offsets}  memory-mapped; vectors: .values for .ids
                                none of the target where rows are lines, which have none
+                               target.lexicon.safetensors   what tokens become, where both sides are text
      reports/<pipeline>/tokenize.json
 """
 
@@ -14,8 +15,8 @@ from itertools import chain
 from pathlib import Path
 
 from stages import Folders, main
-from unroll import artifacts, corpus, text
-from unroll.params import Pipeline, Tokenize
+from unroll import artifacts, corpus, lexicon, text
+from unroll.params import Pieces, Pipeline, Tokenize
 
 SIDES = ("source", "target")
 
@@ -34,7 +35,17 @@ def run(params: Pipeline, folders: Folders) -> None:
                 texts = column(folders.prepared / f"{split}.tsv", side)
                 text.write_ids(folder, split, side, tokenizers[side], texts)
             report |= describe(folder, side, tokenizers[side], folders.prepared / "train.tsv")
+        if parallel(params):
+            source, target = (text.open_ids(folder, "train", side) for side in SIDES)
+            sizes = len(tokenizers["source"]), len(tokenizers["target"])
+            lexicon.learn(source, target, sizes, params.tokenize.joint).save(folder)
     artifacts.write_file(folders.reports / "tokenize.json", artifacts.dump_json(report))
+
+
+def parallel(params: Pipeline) -> bool:
+    """Return whether rows are pairs of texts, so that a token of one becomes tokens of the other."""
+    kinds = params.tokenize.source, params.tokenize.target or params.tokenize.source
+    return all(isinstance(kind, Pieces) for kind in kinds) and not params.autoregressive
 
 
 def learn(params: Tokenize, sides: Sequence[str], train: Path) -> dict[str, text.Tokenizer]:

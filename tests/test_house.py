@@ -16,10 +16,10 @@ from unroll.params import Pipeline, dump
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("unroll", "stages", "pipelines")
 ORDER = [
-    "errors", "processes", "params", "artifacts", "corpus", "text", "batches", "embeddings", "cells", "layers",
-    "attention", "encoders", "decoders", "heads", "losses", "model", "quantization", "search", "metrics", "baselines",
-    "training", "planning", "snapshots", "checkpoints", "predictor", "scoring", "origin", "tracking", "lineage",
-    "verification", "card", "registry", "serving", "served", "plots", "ui", "cli",
+    "errors", "processes", "params", "artifacts", "corpus", "text", "lexicon", "batches", "embeddings", "cells",
+    "layers", "attention", "encoders", "decoders", "heads", "losses", "model", "quantization", "shortlist",
+    "search", "metrics", "baselines", "training", "planning", "snapshots", "checkpoints", "predictor", "scoring",
+    "origin", "tracking", "lineage", "verification", "card", "registry", "serving", "served", "plots", "ui", "cli",
 ]  # fmt: skip
 """The modules of `unroll`: each may import those before it, and no other."""
 RESERVED = {

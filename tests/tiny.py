@@ -13,7 +13,8 @@ import torch
 import yaml
 from lightning_fabric import Fabric
 
-from unroll import artifacts, checkpoints, params, text, training
+from stages import tokenize as tokenize_stage
+from unroll import artifacts, checkpoints, lexicon, params, text, training
 from unroll.batches import batches
 from unroll.model import Network, build
 from unroll.params import Pipeline, Recipe
@@ -69,6 +70,10 @@ def tokenize(folder: Path, settings: Pipeline, pairs: Pairs) -> dict[str, text.T
         tokenizer.save(folder, side)
         text.write_ids(folder, "train", side, tokenizer, columns[side][:cut])
         text.write_ids(folder, "valid", side, tokenizer, columns[side][cut:])
+    if tokenize_stage.parallel(settings):
+        sizes = len(tokenizers["source"]), len(tokenizers["target"])
+        ids = [text.open_ids(folder, "train", side) for side in SIDES]
+        lexicon.learn(ids[0], ids[1], sizes, settings.tokenize.joint).save(folder)
     return tokenizers
 
 

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from unroll import artifacts, params, text
 from unroll.errors import IntegrityError, ParamsError
+from unroll.lexicon import Lexicon
 from unroll.model import Network, build
 
 WEIGHTS, PARAMS = "model.safetensors", "params.json"
@@ -25,6 +26,7 @@ class Checkpoint:
     model: Network
     params: params.Recipe
     tokenizers: dict[str, text.Tokenizer]
+    lexicon: Lexicon | None
     manifest: artifacts.Manifest
 
 
@@ -35,7 +37,7 @@ def save(
     tokenized: Path,
     inputs: Mapping[str, artifacts.Manifest],
 ) -> artifacts.Manifest:
-    """Write a checkpoint, with the tokenizers that lie in the folder `tokenized`, and return its manifest."""
+    """Write a checkpoint, with the tokenizers and the lexicon in the folder `tokenized`, and return its manifest."""
     with artifacts.writing(folder, "model", inputs) as aside:
         # Tied weights are stored once.
         unique = {id(value): name for name, value in reversed(list(model.state_dict(keep_vars=True).items()))}
@@ -67,6 +69,7 @@ def load(folder: Path) -> Checkpoint:
     except (ParamsError, OSError, SafetensorError) as error:
         raise IntegrityError(f"{folder}: not a checkpoint of this version: {error}") from None
     tokenizers = {side: text.load(folder, side) for side in SIDES}
+    lexicon = _lexicon(folder, {side: len(tokenizers[side]) for side in SIDES})
     try:
         model = build(recipe, {side: len(tokenizers[side]) for side in SIDES}, {})
         missing = model.load_state_dict(weights, strict=False)
@@ -77,4 +80,14 @@ def load(folder: Path) -> Checkpoint:
     tied = {name for name in missing.missing_keys if id(state[name]) in stored}
     if missing.unexpected_keys or set(missing.missing_keys) - tied:
         raise IntegrityError(f"{folder}: weights and {PARAMS} do not belong together: {missing}")
-    return Checkpoint(model.eval(), recipe, tokenizers, manifest)
+    return Checkpoint(model.eval(), recipe, tokenizers, lexicon, manifest)
+
+
+def _lexicon(folder: Path, sizes: Mapping[str, int]) -> Lexicon | None:
+    try:
+        lexicon = Lexicon.load(folder)
+    except (OSError, KeyError, SafetensorError) as error:
+        raise IntegrityError(f"{folder}: its lexicon cannot be read: {error}") from None
+    if lexicon and not lexicon.fits(sizes["source"], sizes["target"]):
+        raise IntegrityError(f"{folder}: lexicon and tokenizers do not belong together; dvc repro")
+    return lexicon

@@ -49,6 +49,14 @@ Int8 = Annotated[
     bool | None,
     typer.Option("--int8/--no-int8", help="Multiply integers of 8 bits: faster. Without it, as the model was scored."),
 ]
+Shortlist = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="Say only frequent words, and this many that each source token likely becomes: faster; 0 allows all. "
+        "Without it, as the model was scored.",
+    ),
+]
 NBest = Annotated[int, typer.Option(min=1, help="Answers to each text, best first.")]
 Scores = Annotated[
     bool, typer.Option("--scores", help="A column before each answer: log p / tokens ** length penalty.")
@@ -84,6 +92,7 @@ def translate(
     beam: Beam = None,
     n_best: NBest = 1,
     int8: Int8 = None,
+    shortlist: Shortlist = None,
     scores: Scores = False,
     alignments: Alignments = False,
     threads: Threads = None,
@@ -93,7 +102,7 @@ def translate(
     Every model with a decoder can be asked so: it says the likeliest answer that a beam search finds.
     """
     predictor = _predictor("translate", model, threads)
-    search = _search("translate", predictor, {"beam": beam, "int8": int8})
+    search = _search("translate", predictor, {"beam": beam, "int8": int8, "shortlist": shortlist})
     _answer(predictor, search, texts, n_best, lambda found: _translated(found, scores, alignments))
 
 

@@ -110,8 +110,13 @@ class Decoder(nn.Module):
 
     def step(self, ids_B: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """Return (logits_BV, state) after one more token of each row."""
+        readout_BD, state = self.advance(ids_B, state)
+        return self.logits(readout_BD), state
+
+    def advance(self, ids_B: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """Return (readout_BD, state) after one more token of each row; the logits are linear in the readout."""
         readout_BD, _, state = self._step(self._embed(ids_B), state)
-        return self.logits(self.dropout(readout_BD)), state
+        return self.dropout(readout_BD), state
 
     def unroll(self, input_BT: Tensor, state: DecoderState) -> Tensor:
         """Return logits_BTV under teacher forcing."""

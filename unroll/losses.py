@@ -53,42 +53,39 @@ class LinearCrossEntropy(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         """Return (loss, nats_N)."""
         positions, words = len(x_ND), len(weight_VD)
-        share = 1 / max(positions, 1)
-        loss, nats_N = bias_V.new_zeros(()), bias_V.new_empty(positions)
-        dx_ND, dweight_VD, dbias_V = (torch.zeros_like(part) if learns else part for part in (x_ND, weight_VD, bias_V))
+        loss, nats_N, dx_ND = bias_V.new_zeros(()), bias_V.new_empty(positions), torch.empty_like(x_ND)
+        dweight_VD, dbias_V = (torch.zeros_like(part) if learns else part for part in (weight_VD, bias_V))
         cast_VD, cast_V = weight_VD.to(dtype), bias_V.to(dtype)
         with torch.autocast(x_ND.device.type, enabled=False):
             for x_RD, labels_R, nats_R, dx_RD in zip(*_chunks(words, x_ND, labels_N, nats_N, dx_ND), strict=True):
                 x_RD, labels_R1 = x_RD.to(dtype), labels_R[:, None]
                 log_p_RV = nn.functional.linear(x_RD, cast_VD, cast_V).to(bias_V.dtype).log_softmax(1)
                 nats_R.copy_(-log_p_RV.gather(1, labels_R1).squeeze(1))
-                loss += (1 - smoothing) * share * nats_R.sum()
+                loss += (1 - smoothing) * nats_R.sum()
                 if smoothing:
-                    loss -= smoothing * share / words * log_p_RV.sum()
+                    loss -= smoothing / words * log_p_RV.sum()
                 if learns:  # the gradient by a logit is p less what p should be
-                    slope_RV = log_p_RV.exp_().sub_(smoothing / words)
+                    slope_RV = log_p_RV.exp_()
+                    if smoothing:
+                        slope_RV -= smoothing / words
                     slope_RV.scatter_add_(1, labels_R1, slope_RV.new_full(labels_R1.shape, smoothing - 1))
-                    dbias_V.add_(slope_RV.sum(0), alpha=share)
+                    dbias_V += slope_RV.sum(0)
                     slope_RV = slope_RV.to(dtype)
-                    _add_product(dx_RD, slope_RV, cast_VD, share)
-                    _add_product(dweight_VD, slope_RV.t(), x_RD, share)
+                    dx_RD.copy_(slope_RV @ cast_VD)
+                    if dtype == weight_VD.dtype:
+                        dweight_VD.addmm_(slope_RV.t(), x_RD)
+                    else:
+                        dweight_VD += slope_RV.t() @ x_RD
+        ctx.share = 1 / max(positions, 1)
         ctx.mark_non_differentiable(nats_N)
         ctx.save_for_backward(dx_ND, dweight_VD, dbias_V)
-        return loss, nats_N
+        return loss * ctx.share, nats_N
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dloss: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of what `forward` took."""
-        return *(dloss * part for part in ctx.saved_tensors), None, None, None, None
-
-
-def _add_product(sums: Tensor, a: Tensor, b: Tensor, share: float) -> None:
-    """Add a share of a @ b to sums, which may be of a higher precision."""
-    if a.dtype == sums.dtype:
-        sums.addmm_(a, b, alpha=share)
-    else:
-        sums.add_(a @ b, alpha=share)
+        return *(dloss * ctx.share * part for part in ctx.saved_tensors), None, None, None, None
 
 
 def _chunks(words: int, *parts: Tensor) -> list[tuple[Tensor, ...]]:

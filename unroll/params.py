@@ -421,6 +421,8 @@ class Beam(Section):
     """an answer has at most this many tokens for each source token, and ten more"""
     int8: bool
     """multiply integers of eight bits: faster on a processor, and nearly as good"""
+    shortlist: Annotated[int, Field(ge=0)]
+    """say only words that are frequent, or among so many that a source token likely becomes; 0 leaves them all"""
     batch_sentences: Count
 
 

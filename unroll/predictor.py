@@ -13,16 +13,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unroll import checkpoints, text
+from unroll import checkpoints, shortlist, text
 from unroll.attention import Memory
 from unroll.batches import Batch, Source, Streams, make_batch, source_batch
 from unroll.cells import State
 from unroll.corpus import normalize
 from unroll.errors import DataError
+from unroll.lexicon import Lexicon
 from unroll.model import EncoderDecoder, Network
 from unroll.params import Beam, Labels, Pieces, Rank, Recipe, Sample, Search, Section, Tag, Vectors
 from unroll.quantization import quantize
-from unroll.search import Hypothesis, beam_search, chooser, greedy, sample
+from unroll.search import Hypothesis, Step, beam_search, chooser, greedy, sample
+from unroll.shortlist import Shortlist
 
 MAX_SOURCE = 1000
 """Source tokens read of one text: the rest is cut off, and the prediction says so."""
@@ -33,7 +35,9 @@ WINDOW = 8
 SCORED_STREAMS, SCORED_STEPS = 16, 64
 """How running text is read when it is scored: logits over a large vocabulary take 130 MB at a time."""
 SEARCHES: dict[str, Search] = {
-    "decoder": Beam(kind="beam", beam=5, length_penalty=1.0, max_length_ratio=2.0, int8=False, batch_sentences=64),
+    "decoder": Beam(
+        kind="beam", beam=5, length_penalty=1.0, max_length_ratio=2.0, int8=False, shortlist=0, batch_sentences=64
+    ),
     "classifier": Rank(kind="rank", batch_sentences=64),
     "tagger": Tag(kind="tag", batch_sentences=64),
 }
@@ -68,9 +72,14 @@ class Predictor:
     """A model with its tokenizers, the recipe it was made by, and how it is to search."""
 
     def __init__(
-        self, model: Network, tokenizers: dict[str, text.Tokenizer], params: Recipe, search: Search | None = None
+        self,
+        model: Network,
+        tokenizers: dict[str, text.Tokenizer],
+        params: Recipe,
+        search: Search | None = None,
+        lexicon: Lexicon | None = None,
     ) -> None:
-        self.model, self.params = model, params
+        self.model, self.params, self.lexicon = model, params, lexicon
         self.search = search or (READ_ON if params.autoregressive else SEARCHES[params.model.head.kind])
         self.source, self.target = tokenizers["source"], tokenizers["target"]
 
@@ -87,7 +96,7 @@ class Predictor:
         if threads:
             torch.set_num_threads(threads)
         checkpoint = checkpoints.load(folder)
-        return cls(checkpoint.model, checkpoint.tokenizers, checkpoint.params, search)
+        return cls(checkpoint.model, checkpoint.tokenizers, checkpoint.params, search, checkpoint.lexicon)
 
     def predict(self, texts: Sequence[str], n_best: int = 1, search: Search | None = None) -> list[list[Prediction]]:
         """Return for each text its `n_best` answers, best first; `search` None answers as it was told to."""
@@ -101,7 +110,8 @@ class Predictor:
         Args:
             strict: refuse a label that the model has not learnt, instead of answering as to any unknown one.
         Raises:
-            DataError: a text is no label that the model knows, or no vectors of its width.
+            DataError: a text is no label that the model knows, or no vectors of its width; a shortlist is asked of a
+                model without a lexicon.
         """
         search = search or self.search
         size = search.batch_sentences
@@ -192,6 +202,19 @@ class Predictor:
         """The model as it stood when first asked so, decoding in integers."""
         return quantize(cast(EncoderDecoder, self.model))
 
+    def words(self, rows: Sequence[Source], most: int) -> list[np.ndarray]:
+        """Return the small vocabulary of each row.
+
+        Raises:
+            DataError: the model has no lexicon.
+        """
+        if self.lexicon is None:
+            raise DataError(
+                "shortlist: this model has no lexicon, which is learnt where both sides are text; "
+                "ask for 0, the whole vocabulary"
+            )
+        return self.lexicon.words(cast(Sequence[list[int]], rows), most)
+
     @property
     def _device(self) -> torch.device:
         return next(self.model.parameters()).device
@@ -229,11 +252,21 @@ def _beam(
     limits_B[[i for i, row in enumerate(rows) if not len(row)]] = 0  # nothing said, nothing answered
     if search.int8:
         model = predictor.quantized
-    state = model.initial(memory, beam)
+    if search.shortlist:
+        words = predictor.words(rows, search.shortlist)
+        short = Shortlist(model, predictor.model.head.logits, words)
+        found = _found(short.step, short.initial(memory, beam), limits_B, beam, shortlist.GO, shortlist.EOS, search)
+        pairs = zip(words, found, strict=True)
+        return [[replace(one, ids=own_C[one.ids].tolist()) for one in best] for own_C, best in pairs]
+    return _found(model.step, model.initial(memory, beam), limits_B, beam, text.GO, text.EOS, search)
+
+
+def _found(
+    step: Step[Any], state: Any, limits_B: Tensor, beam: int, go: int, eos: int, search: Beam
+) -> list[list[Hypothesis]]:
     if beam == 1:
-        best = greedy(model.step, state, limits_B, text.GO, text.EOS, search.length_penalty)
-        return [[hypothesis] for hypothesis in best]
-    return beam_search(model.step, state, limits_B, beam, text.GO, text.EOS, search.length_penalty)
+        return [[hypothesis] for hypothesis in greedy(step, state, limits_B, go, eos, search.length_penalty)]
+    return beam_search(step, state, limits_B, beam, go, eos, search.length_penalty)
 
 
 def _sample(

@@ -11,6 +11,7 @@ from stages import Folders, tokenize
 from tests.grammar import PAIRS
 from unroll import artifacts, corpus, text
 from unroll.errors import DataError, IntegrityError
+from unroll.lexicon import Lexicon
 from unroll.params import Lines, Pipeline, Tokenize, parse
 
 BPE = {"kind": "bpe", "vocab_size": 400, "lowercase": False}
@@ -69,7 +70,24 @@ def test_ids_spell_the_prepared_rows(tokenized: Run, source: dict[str, Any], tar
 def test_test_rows_are_not_tokenized(tokenized: Run) -> None:
     assert files(tokenized(PAIRS, WORDS, None)) == {
         "source.tokenizer.json", "target.tokenizer.json", *ids_of("source"), *ids_of("target"),
+        "target.lexicon.safetensors",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "learnt"), [(WORDS, WORDS, True), (LABEL, BPE, False), (BPE, LABEL, False)]
+)
+def test_a_lexicon_is_learnt_where_both_sides_are_text(
+    tokenized: Run, source: dict[str, Any], target: dict[str, Any], learnt: bool
+) -> None:
+    folders = tokenized(PAIRS, source, target)
+    found = Lexicon.load(folders.tokenized)
+    assert (found is not None) == learnt
+    if found:
+        sizes = [len(text.load(folders.tokenized, side)) for side in ("source", "target")]
+        assert found.fits(*sizes)
+        assert not found.fits(sizes[0] + 1, sizes[1])
+        assert not found.fits(sizes[0], 5)
 
 
 def test_the_report_counts_what_is_there(tokenized: Run) -> None:

@@ -61,7 +61,7 @@ def test_rows_part_at_newlines_alone(tmp_path: Path) -> None:
     assert [row["source"] for row in card.rows(tmp_path)] == ["a\u2028b", "c\x85"]
 
 
-BEAM = Beam(kind="beam", beam=5, length_penalty=1.0, max_length_ratio=2.0, int8=False, batch_sentences=64)
+BEAM = Beam(kind="beam", beam=5, length_penalty=1.0, max_length_ratio=2.0, int8=False, shortlist=0, batch_sentences=64)
 SAMPLE = Sample(kind="sample", temperature=0.8, top_k=0, top_p=0.95, max_tokens=9, seed=1, batch_sentences=64)
 
 

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from tests import tiny
 from unroll import checkpoints
 from unroll.errors import IntegrityError
+from unroll.lexicon import Lexicon
 from unroll.predictor import Predictor
 
 
@@ -86,7 +87,8 @@ def test_what_is_saved_is_what_is_loaded(
 
 def test_a_checkpoint_is_no_more_than_its_parts(saved: Path) -> None:
     assert {path.name for path in saved.iterdir()} == {
-        "manifest.json", "model.safetensors", "params.json", "source.tokenizer.json", "target.tokenizer.json"
+        "manifest.json", "model.safetensors", "params.json", "source.tokenizer.json", "target.tokenizer.json",
+        "target.lexicon.safetensors",
     }  # fmt: skip
 
 
@@ -145,12 +147,23 @@ def test_the_tokenizer_of_another_model_is_refused_even_with_fresh_hashes(copy: 
         ("params.json", b"{}"),
         ("params.json", b"\xff"),
         ("source.tokenizer.json", b"[1]"),
+        ("target.lexicon.safetensors", b""),
     ],
 )
 def test_files_that_are_something_else_are_refused(copy: Path, name: str, content: bytes) -> None:
     (copy / name).write_bytes(content)
     tiny.sign(copy)
     with pytest.raises(IntegrityError):
+        checkpoints.load(copy)
+
+
+def test_the_lexicon_comes_with_it_and_that_of_another_model_is_refused_even_with_fresh_hashes(copy: Path) -> None:
+    lexicon = checkpoints.load(copy).lexicon
+    assert lexicon is not None
+    assert lexicon.fits(*lexicon.likely_SK.shape[:1], 60)
+    Lexicon(lexicon.likely_SK[:-1], lexicon.always_A).save(copy)
+    tiny.sign(copy)
+    with pytest.raises(IntegrityError, match="lexicon and tokenizers do not belong together"):
         checkpoints.load(copy)
 
 

@@ -64,6 +64,9 @@ def test_arguments_and_stdin_get_the_predictors_answers(
     search = predictor.search.model_copy(update={"beam": 1})
     greedy = [best.text for best, *_ in predictor.predict(texts, search=search)]
     assert unroll("translate", "--model", folder, "--beam", 1, *texts)[1].split("\n") == [*greedy, ""]
+    search = predictor.search.model_copy(update={"int8": True, "shortlist": 3})
+    quick = [best.text for best, *_ in predictor.predict(texts, search=search)]
+    assert unroll("translate", "--model", folder, "--int8", "--shortlist", 3, *texts)[1].split("\n") == [*quick, ""]
 
 
 def test_no_lines_no_answers(unroll: Callable[..., tuple[int, str, str]], folder: Path) -> None:
