@@ -16,7 +16,7 @@ from benchmarks.common import BENCH, ROOT, Row, folder_of, measure, tell
 from benchmarks.peers import PEERS
 from benchmarks.peers.base import Decoding, Training
 
-WHO = "joey joey_transformer opennmt unroll_recipe"
+WHO = "joey joey_transformer opennmt unroll_recipe unroll_recipe_bf16"
 BATCH, LEARNING_RATE = 48, {"joey_transformer": 1e-3}
 PROBE, WARMUP = 120, 20
 """updates of the short training, and those of them that do not count"""

@@ -16,7 +16,8 @@ from benchmarks.common import ROOT, Row, folder_of, measure, tell
 from benchmarks.peers import PEERS
 from benchmarks.peers.base import Timing, Training
 
-WHO = "tutorial joey opennmt opennmt_general unroll unroll_bf16 unroll_general unroll_general_bf16 unroll_fast"
+OURS = "unroll unroll_bf16 unroll_general unroll_general_bf16 unroll_fast unroll_fast_bf16"
+WHO = f"tutorial joey opennmt opennmt_general {OURS}"
 
 
 def main(

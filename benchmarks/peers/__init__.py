@@ -72,5 +72,5 @@ PEERS: dict[str, Peer] = {
     "unroll_recipe": ours("Unroll as in params.yaml", False),
     "unroll_rows": ours("Unroll as in params.yaml, batches of so many rows", True),
 }
-PEERS |= {f"{name}_bf16": in_bf16(PEERS[name]) for name in ("unroll", "unroll_general", "unroll_recipe")}
+PEERS |= {f"{name}_bf16": in_bf16(PEERS[name]) for name in ("unroll", "unroll_general", "unroll_fast", "unroll_recipe")}
 PEERS |= {f"{name}_int8": in_integers(name) for name in ("unroll", "unroll_general", "unroll_fast")}

@@ -50,6 +50,21 @@ def test_the_longest_budget_that_pays_off_is_the_last(monkeypatch: pytest.Monkey
     assert set(tried) == {0.0, 0.1, 0.3}
 
 
+@pytest.mark.parametrize(("share", "taken"), [(1.2, False), (0.95, False), (0.8, True)])
+@pytest.mark.parametrize("precision", ["32-true", "16-mixed"])
+def test_products_of_bfloat16_are_taken_where_they_are_worth_it(
+    monkeypatch: pytest.MonkeyPatch, share: float, taken: bool, precision: str
+) -> None:
+    monkeypatch.setitem(planning.BUDGETS, "n_to_m", (Budget("short", 0, {"model.dropout": 0.1}),))
+    monkeypatch.setattr(planning, "measure", lambda precision: Pace({"bf16-mixed": share}.get(precision, 1.0), 0, 1, 9))
+    [found] = plan(tiny.pipeline(train__precision=precision), 10, lambda pipeline: pipeline.train.precision)  # type: ignore[arg-type, return-value]
+    taken = taken and precision == "32-true"
+    assert found.changes.get("train.precision") == ("bf16-mixed" if taken else None)
+    assert found.changes["model.dropout"] == 0.1
+    assert found.pace.update == (share if taken else 1.0)
+    assert str(found).endswith(", bf16-mixed" if taken else "training rows")
+
+
 def test_every_budget_is_of_parameters_that_there_are() -> None:
     shapes = {"n_to_m": "translate"}
     for shape, budgets in BUDGETS.items():
