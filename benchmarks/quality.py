@@ -16,7 +16,7 @@ from benchmarks.common import BENCH, ROOT, Row, folder_of, measure, tell
 from benchmarks.peers import PEERS
 from benchmarks.peers.base import Decoding, Training
 
-WHO = "joey joey_transformer opennmt unroll_recipe unroll_recipe_bf16"
+WHO = "joey joey_transformer opennmt opennmt_small unroll_recipe unroll_recipe_bf16"
 BATCH, LEARNING_RATE = 48, {"joey_transformer": 1e-3}
 PROBE, WARMUP = 120, 20
 """updates of the short training, and those of them that do not count"""
@@ -25,7 +25,7 @@ PROBE, WARMUP = 120, 20
 def main(
     who: Annotated[str, typer.Option(help="Names of peers.")] = WHO,
     minutes: Annotated[float, typer.Option(help="Minutes of training.")] = 8.0,
-    sentences: Annotated[int, typer.Option(help="Sources of the test split that are scored.")] = 1000,
+    sentences: Annotated[int, typer.Option(help="Sources of the test split that are scored, at most.")] = 5000,
     threads: Annotated[int, typer.Option(help="Threads of each.")] = 2,
 ) -> None:
     """Print the BLEU of everybody after the same minutes, by a beam of 5."""

@@ -22,9 +22,10 @@ JOEY = (
 )
 
 
-def opennmt(label: str, attention: str, input_feeding: bool) -> Peer:
-    """Return a recurrent model of OpenNMT-py."""
-    return Peer(label, "opennmt", {"attention": attention, "input_feeding": input_feeding}, "opennmt", OPENNMT)
+def opennmt(label: str, attention: str, input_feeding: bool, **changes: object) -> Peer:
+    """Return a recurrent model of OpenNMT-py, with `changes` to what would stand in its configuration file."""
+    options = {"attention": attention, "input_feeding": input_feeding, "changes": changes}
+    return Peer(label, "opennmt", options, "opennmt", OPENNMT)
 
 
 def joey(label: str, model: str) -> Peer:
@@ -60,11 +61,21 @@ def model_m(attention: str, input_feeding: bool, tied: bool, sampled_softmax: in
     }
 
 
+SMALL = {
+    "word_vec_size": 256,  # its tied embeddings are as wide as its decoder
+    "hidden_size": 256,
+    "share_decoder_embeddings": True,
+    "label_smoothing": 0.1,
+    "dropout": [0.0],
+}
+"""What makes OpenNMT-py's model as small as that of `translate`, and lets it learn as that does."""
+
 PEERS: dict[str, Peer] = {
     "tutorial": Peer("tutorial loop, additive attention", "tutorial"),
     "joey": joey("Joey NMT, input feeding, additive", "recurrent"),
     "opennmt": opennmt("OpenNMT-py, input feeding, additive", "mlp", True),
     "opennmt_general": opennmt("OpenNMT-py, general", "general", False),
+    "opennmt_small": opennmt("OpenNMT-py, of the size of translate", "general", False, **SMALL),
     "unroll": ours("Unroll, input feeding, additive", True, **model_m("additive", True, False, 0)),
     "unroll_general": ours("Unroll, general", True, **model_m("general", False, False, 0)),
     "unroll_fast": ours("Unroll, general, tied, sampled softmax", True, **model_m("general", False, True, 800)),
