@@ -40,6 +40,7 @@ class Int8Linear(nn.Module):
     integers: Tensor
     scales: Tensor
     bias: Tensor
+    middle: Tensor
 
     def __init__(self, weight_GD: Tensor, bias_G: Tensor, bound: float) -> None:
         super().__init__()
@@ -48,6 +49,7 @@ class Int8Linear(nn.Module):
         self.register_buffer("integers", (weight_GD.detach() / scales_G[:, None]).round().to(torch.int8))
         self.register_buffer("scales", scales_G)
         self.register_buffer("bias", bias_G.detach())
+        self.register_buffer("middle", torch.tensor(ZERO + 0.5))
         self.fused = torch.backends.mkldnn.is_available() and weight_GD.device.type == "cpu"
         if self.fused:
             self.packed = torch.ops.onednn.qlinear_prepack(self.integers, None)
@@ -59,19 +61,20 @@ class Int8Linear(nn.Module):
 
     def reference(self, x_BD: Tensor) -> Tensor:
         """Return it in floating point, which is as exact: float32 counts the sum of 1,040 products of two bytes."""
-        sums_BG = nn.functional.linear(self._steps(x_BD), self.integers.float())
+        sums_BG = nn.functional.linear(self._shifted(x_BD).floor() - ZERO, self.integers.float())
         return sums_BG * (self.scales * self.bound / LEVELS) + self.bias
 
     def kernel(self, x_BD: Tensor) -> Tensor:
         """Return it from oneDNN."""
-        unsigned_BD = self._steps(x_BD).add_(ZERO).to(torch.uint8)
+        scale = self.bound / LEVELS
+        unsigned_BD = self._shifted(x_BD).to(torch.uint8)  # which leaves off the fraction
         weights = (self.packed, self.scales, self.zeros, self.bias)
         output: tuple[Any, ...] = (1.0, 0, torch.float32, "none", [], "")
-        product = torch.ops.onednn.qlinear_pointwise(unsigned_BD, self.bound / LEVELS, ZERO, *weights, *output)
-        return cast(Tensor, product)
+        return cast(Tensor, torch.ops.onednn.qlinear_pointwise(unsigned_BD, scale, ZERO, *weights, *output))
 
-    def _steps(self, x_BD: Tensor) -> Tensor:
-        return (x_BD * (LEVELS / self.bound)).round_().clamp_(-LEVELS, LEVELS)
+    def _shifted(self, x_BD: Tensor) -> Tensor:
+        """Return so many steps above the least, and a half more: without its fraction it is the nearest integer."""
+        return torch.add(self.middle, x_BD, alpha=LEVELS / self.bound).clamp_(ZERO - LEVELS, ZERO + LEVELS)
 
 
 class Int8Cell(Cell):

@@ -46,7 +46,7 @@ def in_bf16(peer: Peer) -> Peer:
 
 
 def in_integers(name: str) -> Peer:
-    """Return one of ours that decodes in integers, with the model that the other has trained."""
+    """Return one that decodes in integers, with the model that the other has trained."""
     peer = PEERS[name]
     return replace(peer, label=f"{peer.label}, int8", options=peer.options | {"int8": True}, trained_as=name)
 
@@ -84,4 +84,7 @@ PEERS: dict[str, Peer] = {
     "unroll_rows": ours("Unroll as in params.yaml, batches of so many rows", True),
 }
 PEERS |= {f"{name}_bf16": in_bf16(PEERS[name]) for name in ("unroll", "unroll_general", "unroll_fast", "unroll_recipe")}
-PEERS |= {f"{name}_int8": in_integers(name) for name in ("unroll", "unroll_general", "unroll_fast")}
+PEERS |= {
+    f"{name}_int8": in_integers(name)
+    for name in ("opennmt", "opennmt_general", "unroll", "unroll_general", "unroll_fast")
+}

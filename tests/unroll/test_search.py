@@ -14,6 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from unroll import search
 from unroll.search import Hypothesis, beam_search, chooser, greedy, likeliest, sample
 
 GO, EOS, V, S = 0, 1, 4, 3
@@ -123,6 +124,35 @@ def test_a_sentence_answers_the_same_alone_and_in_company() -> None:
     together = beam_search(language.step, language.initial(3, 2), torch.tensor([5, 1, 3]), 2, GO, EOS, 1.0)
     alone = beam_search(language.step, language.initial(1, 2), torch.tensor([5]), 2, GO, EOS, 1.0)
     assert [h.ids for h in together[0]] == [h.ids for h in alone[0]]
+
+
+@given(
+    rows=st.integers(1, 4),
+    width=st.integers(1, 60),
+    count=st.integers(1, 12),
+    stride=st.integers(1, 12),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=200, deadline=None)
+def test_the_greatest_are_those_that_torch_finds(rows: int, width: int, count: int, stride: int, seed: int) -> None:
+    count = min(count, width)
+    generator = torch.Generator().manual_seed(seed)
+    values = torch.stack([torch.randperm(width, generator=generator).float() for _ in range(rows)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "STRIDE", stride)
+        patch.setattr(search, "MANY", 0)
+        found, places = search.top(values, count)
+    wanted, at = values.topk(count, 1)
+    assert torch.equal(found, wanted)
+    assert torch.equal(places, at)
+
+
+def test_of_equals_there_are_as_many_as_asked_for() -> None:
+    values = torch.full((9, 8_000), -torch.inf)
+    values[:, 77] = 1.0
+    found, places = search.top(values, 10)
+    assert torch.equal(values.gather(1, places), found)
+    assert all(len(set(row)) == 10 for row in places.tolist())
 
 
 # Sampling
