@@ -15,7 +15,10 @@ from benchmarks.common import BENCH, ROOT, Row, folder_of, measure, tell
 from benchmarks.peers import PEERS
 from benchmarks.peers.base import Decoding
 
-WHO = "joey opennmt opennmt_general unroll unroll_int8 unroll_general unroll_general_int8 unroll_fast unroll_fast_int8"
+WHO = (
+    "joey opennmt opennmt_int8 opennmt_general opennmt_general_int8 "
+    "unroll unroll_int8 unroll_general unroll_general_int8 unroll_fast unroll_fast_int8"
+)
 SETTINGS = [(1, 64), (5, 64), (1, 1), (5, 1)]
 
 
