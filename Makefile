@@ -72,6 +72,9 @@ bench: $(STAMP) ## speed and quality beside OpenNMT-py, Joey NMT and a tutorial'
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.decoding
 	$(BIN)/python -m benchmarks.quality
+	$(BIN)/python -m benchmarks.scaling
+	$(BIN)/python benchmarks/libraries.py
+	$(BIN)/python benchmarks/shortcuts.py
 
 ui: $(STAMP) ## compare runs and models in the browser
 	$(BIN)/unroll ui
