@@ -1,8 +1,9 @@
 """Scores what each of us has learnt in the same minutes: `python -m benchmarks.quality --minutes 8`.
 
 Everybody reads the same tokens and is scored on the same test split, with all references. Peers train in batches of 48
-sentences at twice their usual rate (the Transformer at its usual one, the small model at ours), which falls on the way:
-what did best here in so short a time. A short training tells how many updates fit into the minutes; nobody validates.
+sentences at twice their usual rate (the Transformer at its usual one, the small models at ours), which falls on the
+way: what did best here in so short a time. A short training tells how many updates fit into the minutes; nobody
+validates.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from benchmarks.common import BENCH, ROOT, Row, folder_of, measure, tell
 from benchmarks.peers import PEERS
 from benchmarks.peers.base import Decoding, Training
 
-WHO = "joey joey_transformer opennmt opennmt_small unroll_recipe unroll_recipe_bf16"
-BATCH, LEARNING_RATE = 48, {"joey_transformer": 1e-3, "opennmt_small": 4e-3}
+WHO = "joey joey_small joey_transformer opennmt opennmt_small unroll_recipe unroll_recipe_bf16"
+BATCH, LEARNING_RATE = 48, {"joey_small": 4e-3, "joey_transformer": 1e-3, "opennmt_small": 4e-3}
 PROBE, WARMUP = 120, 20
 """updates of the short training, and those of them that do not count"""
 

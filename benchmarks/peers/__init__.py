@@ -28,9 +28,9 @@ def opennmt(label: str, attention: str, input_feeding: bool, **changes: object) 
     return Peer(label, "opennmt", options, "opennmt", OPENNMT)
 
 
-def joey(label: str, model: str) -> Peer:
-    """Return a model of Joey NMT."""
-    return Peer(label, "joey", {"model": model}, "joey", JOEY)
+def joey(label: str, model: str, **training: object) -> Peer:
+    """Return a model of Joey NMT, with `training` changed in what its configuration says of that."""
+    return Peer(label, "joey", {"model": model, "training": training}, "joey", JOEY)
 
 
 def ours(label: str, sentences: bool, **changes: Options) -> Peer:
@@ -76,6 +76,7 @@ PEERS: dict[str, Peer] = {
     "opennmt": opennmt("OpenNMT-py, input feeding, additive", "mlp", True),
     "opennmt_general": opennmt("OpenNMT-py, general", "general", False),
     "opennmt_small": opennmt("OpenNMT-py, of the size of translate", "general", False, **SMALL),
+    "joey_small": joey("Joey NMT, of the size of translate", "small", label_smoothing=0.1),
     "unroll": ours("Unroll, input feeding, additive", True, **model_m("additive", True, False, 0)),
     "unroll_general": ours("Unroll, general", True, **model_m("general", False, False, 0)),
     "unroll_fast": ours("Unroll, general, tied, sampled softmax", True, **model_m("general", False, True, 800)),

@@ -16,34 +16,29 @@ Config = dict[str, Any]
 NEVER = 10**8
 """updates between validations"""
 
-RECURRENT: Config = {
-    "tied_embeddings": True,
-    "initializer": "xavier_uniform",
-    "bias_initializer": "zeros",
-    "embed_initializer": "normal",
-    "embed_init_weight": 0.1,
-    "encoder": {
-        "type": "recurrent",
-        "rnn_type": "lstm",
-        "embeddings": {"embedding_dim": 256, "scale": False, "dropout": 0.2},
-        "hidden_size": 256,
-        "bidirectional": True,
-        "num_layers": 1,
-        "dropout": 0.2,
-    },
-    "decoder": {
-        "type": "recurrent",
-        "rnn_type": "lstm",
-        "embeddings": {"embedding_dim": 256, "scale": False, "dropout": 0.2},
-        "hidden_size": 512,
-        "num_layers": 1,
-        "dropout": 0.2,
-        "hidden_dropout": 0.2,
-        "attention": "bahdanau",
-        "init_hidden": "bridge",
-        "input_feeding": True,
-    },
-}
+
+def recurrent(hidden: int, dropout: float, attention: str, input_feeding: bool) -> Config:
+    """Return a model of one layer on either side, the encoder half as wide each way as the decoder."""
+    embeddings = {"embedding_dim": 256, "scale": False, "dropout": dropout}
+    layer = {"type": "recurrent", "rnn_type": "lstm", "embeddings": embeddings, "num_layers": 1, "dropout": dropout}
+    return {
+        "tied_embeddings": True,
+        "initializer": "xavier_uniform",
+        "bias_initializer": "zeros",
+        "embed_initializer": "normal",
+        "embed_init_weight": 0.1,
+        "encoder": layer | {"hidden_size": hidden // 2, "bidirectional": True},
+        "decoder": layer
+        | {
+            "hidden_size": hidden,
+            "hidden_dropout": dropout,
+            "attention": attention,
+            "init_hidden": "bridge",
+            "input_feeding": input_feeding,
+        },
+    }
+
+
 BLOCKS: Config = {
     "type": "transformer",
     "num_layers": 3,
@@ -64,8 +59,12 @@ TRANSFORMER: Config = {
     "decoder": BLOCKS,
 }
 
-
-MODELS = {"recurrent": RECURRENT, "transformer": TRANSFORMER}
+MODELS = {
+    "recurrent": recurrent(512, 0.2, "bahdanau", True),
+    # as small as that of `translate`
+    "small": recurrent(256, 0.0, "luong", False) | {"tied_softmax": True},
+    "transformer": TRANSFORMER,
+}
 
 
 def train(job: Training, options: Options) -> Timing:
@@ -93,6 +92,7 @@ def train(job: Training, options: Options) -> Timing:
         "validation_freq": NEVER,
         "print_valid_sents": [],
         **schedule(job),
+        **options.get("training", {}),
     }
     training.train(rank=0, world_size=None, cfg=shared(job, options) | {"training": settings}, skip_test=True)
     return clock.timing()
