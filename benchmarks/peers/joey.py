@@ -92,7 +92,7 @@ def train(job: Training, options: Options) -> Timing:
         "validation_freq": NEVER,
         "print_valid_sents": [],
         **schedule(job),
-        **options.get("training", {}),
+        **options["training"],
     }
     training.train(rank=0, world_size=None, cfg=shared(job, options) | {"training": settings}, skip_test=True)
     return clock.timing()

@@ -68,7 +68,7 @@ def settings(job: Training, options: Options) -> dict[str, Any]:
         "train_steps": job.updates,
         "report_every": 50,
         "seed": 1,
-        **options.get("changes", {}),
+        **options["changes"],
     }
 
 
