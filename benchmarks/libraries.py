@@ -20,8 +20,9 @@ from gensim.models import Word2Vec
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 
 from stages import Folders
-from stages.tokenize import SIDES, column
+from stages.tokenize import SIDES
 from unroll import embeddings, text
+from unroll.corpus import column
 from unroll.params import Embed, Pieces, Pipeline, load
 
 Job = Callable[[], object]

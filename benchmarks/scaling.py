@@ -1,27 +1,29 @@
 """How training grows with its corpus, its rows, its batches and its threads: `python -m benchmarks.scaling`.
 
 Corpora are grown from the rows of `translate`: drawn anew as often as needed, or joined and cut to one length. The
-model is that of params.yaml; 128 rows a batch but where batches grow.
+model is that of params.yaml. Where pairs grow its batches are, too; elsewhere they have 128 rows, but where these grow.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from statistics import median
 from typing import Annotated
 
 import numpy as np
 import typer
+from tqdm import tqdm
 
 from benchmarks import corpus
 from benchmarks.common import BENCH, ROOT, Row, folder_of, measure, tell
-from benchmarks.peers.base import Training
+from benchmarks.peers.base import Timing, Training
 from stages import Folders
 from unroll import text
 
-NAME = "unroll_rows"
 PAIRS, LENGTHS, BATCHES = (10_000, 100_000, 1_000_000), (10, 20, 40, 80), (16, 32, 64, 128, 256)
 USUAL, ROWS_OF_A_LENGTH = 128, 10_000
 
@@ -58,37 +60,60 @@ def joined(rows: Iterator[np.ndarray], length: int) -> np.ndarray:
     return np.fromiter(chain.from_iterable(rows), text.ID_DTYPE, length)
 
 
-def row(series: str, value: int, root: Path, updates: int, batch: int, threads: int) -> Row:
-    """Train, and return what it took."""
-    timing = measure(NAME, Training(str(root.absolute()), folder_of(NAME), updates, 5, batch), threads)
-    mapped = sum(path.stat().st_size for path in Folders(root, corpus.PIPELINE).tokenized.glob("train.*")) / 2**20
-    found: Row = {
-        "series": series,
-        "value": value,
-        "tokens/s": timing["tokens"] / timing["seconds"],
-        "ms an update": 1000 * timing["seconds"] / timing["updates"],
-        "own memory, MB": timing["owned"],
-        "mapped files, MB": mapped,
-    }
-    print(found, flush=True)
-    return found
+@dataclass(frozen=True)
+class Case:
+    """One row of the table: which series, where in it, and what trains on what."""
+
+    series: str
+    value: int
+    root: Path
+    peer: str = "unroll_rows"
+    batch: int = USUAL
+    threads: int = 2
+
+    def train(self, updates: int) -> Timing:
+        """Return what a training took."""
+        job = Training(str(self.root.absolute()), folder_of(self.peer), updates, 5, self.batch)
+        return measure(self.peer, job, self.threads)
+
+    def row(self, timings: Sequence[Timing]) -> Row:
+        """Return the medians of trainings."""
+        files = Folders(self.root, corpus.PIPELINE).tokenized.glob("train.*")
+        return {
+            "series": self.series,
+            "value": self.value,
+            "tokens/s": median(each["tokens"] / each["seconds"] for each in timings),
+            "ms an update": median(1000 * each["seconds"] / each["updates"] for each in timings),
+            "own memory, MB": median(each["owned"] for each in timings),
+            "mapped files, MB": sum(path.stat().st_size for path in files) / 2**20,
+        }
+
+
+def cases(grown: Path, threads: int) -> Iterator[Case]:
+    """Yield all of them; corpora are written on the way."""
+    usual = grow(grown / f"pairs-{PAIRS[1]}", PAIRS[1])
+    for n in PAIRS:
+        yield Case("pairs", n, grow(grown / f"pairs-{n}", n), "unroll_stage", threads=threads)
+    for length in LENGTHS:
+        root = grow(grown / f"length-{length}", ROWS_OF_A_LENGTH, length)
+        yield Case("tokens a side", length, root, threads=threads)
+    for batch in BATCHES:
+        yield Case("rows a batch", batch, usual, batch=batch, threads=threads)
+    for count in range(1, threads + 1):
+        yield Case("threads", count, usual, threads=count)
 
 
 def main(
     updates: Annotated[int, typer.Option(help="Updates of each.")] = 60,
+    rounds: Annotated[int, typer.Option(help="Trainings of each, in alternation; the median counts.")] = 3,
     threads: Annotated[int, typer.Option(help="Threads, but where they grow.")] = 2,
 ) -> None:
     """Print for each series tokens a second, the length of an update, and memory."""
     corpus.write(ROOT)
-    grown = BENCH / "scaling"
-    usual = grow(grown / f"pairs-{PAIRS[1]}", PAIRS[1])
-    rows = [row("pairs", n, grow(grown / f"pairs-{n}", n), updates, USUAL, threads) for n in PAIRS]
-    for length in LENGTHS:
-        root = grow(grown / f"length-{length}", ROWS_OF_A_LENGTH, length)
-        rows.append(row("tokens a side", length, root, updates, USUAL, threads))
-    rows += [row("rows a batch", batch, usual, updates, batch, threads) for batch in BATCHES]
-    rows += [row("threads", count, usual, updates, USUAL, count) for count in range(1, threads + 1)]
-    tell("scaling", rows, updates=updates)
+    found: dict[Case, list[Timing]] = {case: [] for case in cases(BENCH / "scaling", threads)}
+    for case in tqdm([*found] * rounds, desc="scaling", unit=" trainings"):
+        found[case].append(case.train(updates))
+    tell("scaling", [case.row(timings) for case, timings in found.items()], updates=updates, rounds=rounds)
 
 
 if __name__ == "__main__":

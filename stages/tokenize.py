@@ -10,7 +10,7 @@ out  data/<pipeline>/tokenized/{source,target}.tokenizer.json, .model     learnt
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def run(params: Pipeline, folders: Folders) -> None:
             tokenizers[side].save(folder, side)
         for side in sides:
             for split in ("train", "valid"):
-                texts = column(folders.prepared / f"{split}.tsv", side)
+                texts = corpus.column(folders.prepared / f"{split}.tsv", side)
                 text.write_ids(folder, split, side, tokenizers[side], texts)
             report |= describe(folder, side, tokenizers[side], folders.prepared / "train.tsv")
         if parallel(params):
@@ -51,15 +51,10 @@ def parallel(params: Pipeline) -> bool:
 def learn(params: Tokenize, sides: Sequence[str], train: Path) -> dict[str, text.Tokenizer]:
     """Return the tokenizer of each side, learnt from the sides that train has."""
     if params.target is None:
-        both = text.train(chain.from_iterable(column(train, side) for side in sides), params.source)
+        both = text.train(chain.from_iterable(corpus.column(train, side) for side in sides), params.source)
         return dict.fromkeys(SIDES, both)
     kinds = {"source": params.source, "target": params.target}
-    return {side: text.train(column(train, side), kind) for side, kind in kinds.items()}
-
-
-def column(path: Path, side: str) -> Iterator[str]:
-    """Yield one side of a prepared file."""
-    return (getattr(row, side) for row in corpus.prepared(path))
+    return {side: text.train(corpus.column(train, side), kind) for side, kind in kinds.items()}
 
 
 def describe(folder: Path, side: str, tokenizer: text.Tokenizer, train: Path) -> dict[str, float]:
@@ -76,7 +71,7 @@ def describe(folder: Path, side: str, tokenizer: text.Tokenizer, train: Path) ->
         f"{side}_unknown_percent": round(100 * unknown / max(len(ids.ids), 1), 3),
     }
     if not isinstance(tokenizer, text.LabelTokenizer):
-        words = sum(len(row.split()) for row in column(train, side))
+        words = sum(len(row.split()) for row in corpus.column(train, side))
         report[f"{side}_tokens_per_word"] = round(len(ids.ids) / max(words, 1), 4)
     return report
 

@@ -21,6 +21,9 @@ JOEY = (
     "tensorboard==2.21.0",
 )
 
+AT_RANDOM: Options = {"kind": "random"}
+"""Embeddings as they are drawn: another stage, with a memory of its own, trains them."""
+
 
 def opennmt(label: str, attention: str, input_feeding: bool, **changes: object) -> Peer:
     """Return a recurrent model of OpenNMT-py, with `changes` to what would stand in its configuration file."""
@@ -55,7 +58,7 @@ def model_m(attention: str, input_feeding: bool, tied: bool, sampled_softmax: in
     """Return the changes that make model M of what params.yaml has."""
     head = {"hidden": 512, "attention": attention, "query": "after", "input_feeding": input_feeding}
     return {
-        "embed": {"kind": "random", "dimensions": 256},
+        "embed": AT_RANDOM | {"dimensions": 256},
         "model": {"encoder": {"hidden": 512}, "head": head, "tied": tied, "dropout": 0.2},
         "train": {"clip": 1.0, "label_smoothing": 0.0, "sampled_softmax": sampled_softmax, "log_every": 50},
     }
@@ -82,7 +85,8 @@ PEERS: dict[str, Peer] = {
     "unroll_fast": ours("Unroll, general, tied, sampled softmax", True, **model_m("general", False, True, 800)),
     "joey_transformer": joey("Joey NMT, small Transformer", "transformer"),
     "unroll_recipe": ours("Unroll as in params.yaml", False),
-    "unroll_rows": ours("Unroll as in params.yaml, batches of so many rows", True),
+    "unroll_stage": ours("Unroll's train stage as in params.yaml", False, embed=AT_RANDOM),
+    "unroll_rows": ours("Unroll's train stage, batches of so many rows", True, embed=AT_RANDOM),
 }
 PEERS |= {f"{name}_bf16": in_bf16(PEERS[name]) for name in ("unroll", "unroll_general", "unroll_fast", "unroll_recipe")}
 PEERS |= {

@@ -614,6 +614,8 @@ def test_prepared_rows_and_references_come_back_in_order(tmp_path: Path) -> None
         corpus.Row("bye", "adi\u2028ós", ""),
         corpus.Row("hi", "buenas", "by B"),
     ]
+    for side in ("source", "target"):
+        assert list(corpus.column(path, side)) == [getattr(row, side) for row in corpus.prepared(path)]
     assert corpus.references(path) == {"hi": ["hola", "buenas"], "bye": ["adi\u2028ós"]}
     assert list(corpus.references(path)) == ["hi", "bye"]
 

@@ -159,11 +159,19 @@ def test_what_is_no_vector_is_one_line(written: str, message: str, tmp_path: Pat
         text.write_ids(tmp_path, "train", "source", vectors(2), [written])
 
 
+def mapped(items: text.Ids) -> bool:
+    """Return whether items lie in their file, not in memory of the process."""
+    owner = items.ids
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    return isinstance(owner, np.memmap)
+
+
 def test_vectors_are_written_mapped_and_reloaded(tmp_path: Path) -> None:
     reader = vectors(3)
     text.write_ids(tmp_path, "train", "source", reader, iter(["1 2 3; 4 5 6", "7 8 9.5"]))
     items = text.open_ids(tmp_path, "train", "source")
-    assert isinstance(items.ids, np.memmap)
+    assert mapped(items)
     assert items.ids.dtype == np.dtype("<f4")
     assert [items[row].tolist() for row in range(len(items))] == [[[1, 2, 3], [4, 5, 6]], [[7, 8, 9.5]]]
     assert items.lengths.tolist() == [2, 1]
@@ -226,6 +234,13 @@ def test_training_twice_gives_the_same_bytes(kind: str, tmp_path: Path) -> None:
     assert all(content == files[name.replace("source", "target")] for name, content in files.items())
 
 
+@pytest.mark.parametrize("kind", ["bpe", "char"])
+def test_threads_that_count_change_no_piece(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = train(kind)
+    monkeypatch.setattr(text, "COUNTING", 1)
+    assert train(kind).vocabulary == many.vocabulary
+
+
 @pytest.mark.parametrize("kind", PIECES)
 def test_lower_case_if_asked_for(kind: str) -> None:
     folded = train(kind, lowercase=True)
@@ -249,6 +264,7 @@ def test_ids_written_are_the_ids_read(tokenizers: dict[str, Tokenizer], tmp_path
     sentences = ["", *SENTENCES, "", "Bebo."]
     text.write_ids(tmp_path, "train", "source", tokenizers["bpe"], iter(sentences))
     ids = text.open_ids(tmp_path, "train", "source")
+    assert mapped(ids)
     assert [ids[row].tolist() for row in range(len(ids))] == tokenizers["bpe"].encode(sentences)
 
 
