@@ -9,6 +9,7 @@ from __future__ import annotations
 import bz2
 import gzip
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from tqdm import tqdm
 
 from unroll.errors import DataError
 from unroll.params import Embed
-from unroll.text import JOINER, Ids, Tokenizer, finite
+from unroll.text import CHUNK, ID_DTYPE, JOINER, Ids, Tokenizer, finite
 
 LENGTH = 4.0
 """Shorter rows make tied output layers slow to start, longer ones make them slow to change."""
@@ -30,16 +31,23 @@ Vectors = Mapping[int, Table]
 
 
 class Sentences:
-    """Rows of ids as gensim wants them, lists of strings, read anew from the memory-mapped arrays at each pass."""
+    """Rows of ids as gensim wants them, lists of strings, read anew from the memory-mapped arrays at each pass.
+
+    The same id is the same string each time, whose hash gensim's look-ups then need not make again.
+    """
 
     def __init__(self, sides: Sequence[Ids], bar: tqdm) -> None:
         self.sides, self.bar = sides, bar
+        self.words = np.array([str(index) for index in range(np.iinfo(ID_DTYPE).max + 1)], object)
 
     def __iter__(self) -> Iterator[list[str]]:
         for ids in self.sides:
-            for row in range(len(ids)):
-                yield ids[row].astype(str).tolist()
-                self.bar.update()
+            for first in range(0, len(ids), CHUNK):
+                ends = ids.offsets[first : first + CHUNK + 1]
+                words = self.words[ids.ids[ends[0] : ends[-1]]].tolist()
+                for begin, end in pairwise((ends - ends[0]).tolist()):
+                    yield words[begin:end]
+                    self.bar.update()
 
 
 def pretrain(sides: Sequence[Ids], params: Embed) -> Vectors:

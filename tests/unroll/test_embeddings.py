@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tqdm import tqdm
 
 from unroll import embeddings, text
 from unroll.errors import DataError
@@ -41,6 +42,17 @@ def words(tmp_path: Path) -> tuple[text.Tokenizer, text.Ids]:
     tokenizer = text.train(iter(sentences()), WORDS)
     text.write_ids(tmp_path, "train", "source", tokenizer, sentences())
     return tokenizer, text.open_ids(tmp_path, "train", "source")
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 600, 10_000])
+def test_gensim_reads_the_rows_of_both_sides_in_order(
+    words: tuple[text.Tokenizer, text.Ids], chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embeddings, "CHUNK", chunk)
+    rows = [list(map(str, words[1][row])) for row in range(600)]
+    with tqdm(disable=True) as bar:
+        read = embeddings.Sentences([words[1], words[1]], bar)
+        assert list(read) == list(read) == rows + rows
 
 
 @pytest.mark.parametrize("kind", ["skipgram", "cbow", "fasttext"])
