@@ -67,9 +67,9 @@ class Case:
     series: str
     value: int
     root: Path
+    threads: int
     peer: str = "unroll_rows"
     batch: int = USUAL
-    threads: int = 2
 
     def train(self, updates: int) -> Timing:
         """Return what a training took."""
@@ -93,14 +93,14 @@ def cases(grown: Path, threads: int) -> Iterator[Case]:
     """Yield all of them; corpora are written on the way."""
     usual = grow(grown / f"pairs-{PAIRS[1]}", PAIRS[1])
     for n in PAIRS:
-        yield Case("pairs", n, grow(grown / f"pairs-{n}", n), "unroll_stage", threads=threads)
+        yield Case("pairs", n, grow(grown / f"pairs-{n}", n), threads, "unroll_stage")
     for length in LENGTHS:
         root = grow(grown / f"length-{length}", ROWS_OF_A_LENGTH, length)
-        yield Case("tokens a side", length, root, threads=threads)
+        yield Case("tokens a side", length, root, threads)
     for batch in BATCHES:
-        yield Case("rows a batch", batch, usual, batch=batch, threads=threads)
+        yield Case("rows a batch", batch, usual, threads, batch=batch)
     for count in range(1, threads + 1):
-        yield Case("threads", count, usual, threads=count)
+        yield Case("threads", count, usual, count)
 
 
 def main(
