@@ -1,13 +1,16 @@
 # Python 3.11 or newer, git and make are enough: each target makes .venv first and keeps it in step.
 
 BIN := .venv/bin
-STAMP := .venv/.installed
+STAMP = .venv/.installed-$(EXTRAS)
+PIP := $(BIN)/pip install --disable-pip-version-check
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
     "$$python" -c '$(RECENT)' 2>/dev/null && { echo "$$python"; break; }; done)
 
-EXTRAS ?= test
+EXTRAS ?= test,docs
+TORCH = torch==$(shell sed -n 's/^torch==\([0-9.]*\).*/\1/p' constraints.txt)+cpu
 WORKERS ?= --numprocesses auto --dist worksteal
+COVER ?= --cov --cov-report=term-missing:skip-covered
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -19,9 +22,9 @@ unexport OMP_NUM_THREADS # params.yaml says how many threads
 PIPELINES = $(shell $(BIN)/python -c "import yaml; print(*yaml.safe_load(open('params.yaml'))['pipelines'])")
 SMOKED := letter name frames classify translate
 SMALL := prepare.max_rows=1000 embed.epochs=1 train.updates=60 train.warmup=10 train.validate_every=30 \
-    train.validation_rows=20 train.threads=1 evaluate.pictures=2 evaluate.threads=1 register.resamples=100
+    train.validation_rows=20 evaluate.pictures=2 register.resamples=100
 
-.PHONY: help repro grid register test faults bench lint ui smoke install clean
+.PHONY: help repro grid register test coverage faults bench lint docs ui smoke install lock wheel clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -54,14 +57,18 @@ grid: $(STAMP) ## every pipeline of params.yaml: all five shapes
 	@echo '  $(BIN)/unroll generate --model models:/name@champion Italian --n-best 5'
 	@echo '  make ui'
 
-register: $(STAMP) ## runs and versions of all pipelines made anew from their files, as after dvc pull
+register: $(STAMP) ## runs and versions of all pipelines made again from their files, as after dvc pull
 	@for pipeline in $(PIPELINES); do $(BIN)/python -m stages.register $$pipeline || exit $$?; done
 
 test: lint ## linters, types, then the tests
 	$(BIN)/pytest $(WORKERS)
 
+# Not in `make test`, which it would slow by a third.
+coverage: $(STAMP) ## the tests alone, with what they do not reach
+	$(BIN)/pytest $(WORKERS) $(COVER)
+
 faults: $(STAMP) ## what goes wrong on real machines, done on purpose (KILLS=200: so many more at random moments)
-	$(BIN)/pytest $(WORKERS) tests/faults tests/unroll/test_serving.py --durations 5
+	$(BIN)/pytest $(WORKERS) tests/faults tests/unroll/serve --durations 5
 
 lint: $(STAMP) ## ruff and mypy alone
 	$(BIN)/ruff check
@@ -75,6 +82,10 @@ bench: $(STAMP) ## speed and quality beside OpenNMT-py, Joey NMT and a tutorial'
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python benchmarks/libraries.py
 	$(BIN)/python benchmarks/shortcuts.py
+	$(BIN)/python -m benchmarks.company
+
+docs: $(STAMP) ## the site, in build/docs (UNROLL_MODEL=FOLDER: with the notebook's answers)
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --fresh-env -d build/doctrees docs build/docs
 
 ui: $(STAMP) ## compare runs and models in the browser
 	$(BIN)/unroll ui
@@ -82,18 +93,44 @@ ui: $(STAMP) ## compare runs and models in the browser
 smoke: $(STAMP) ## every stage of a pipeline of each shape on a thousand rows, in a throw-away folder (KEEP=x keeps it as the DVC experiment x)
 	@away=$$(mktemp -d) && trap 'rm -rf "$$away"' EXIT && \
 	MLFLOW_TRACKING_URI="sqlite:///$$away/mlflow.db" $(BIN)/dvc exp run --temp --force --name $(or $(KEEP),smoke) \
-	    $(foreach pipeline,$(SMOKED),$(SMALL:%=--set-param $(pipeline).%)) $(SMOKED:%=register@%)
+	    --set-param machine.threads=1 \
+	    $(foreach pipeline,$(SMOKED),$(SMALL:%=--set-param pipelines/$(pipeline).yaml:%)) $(SMOKED:%=register@%)
 	@$(if $(KEEP),,$(BIN)/dvc exp remove --quiet smoke)
 
-install: $(STAMP) ## .venv alone, as every target does first (EXTRAS=test,s3 or test,ssh: DVC remotes)
+install: $(STAMP) ## .venv alone, as every target does first (EXTRAS=serve or test,s3: other extras of pyproject.toml)
 
-clean: ## caches and .venv; data, models and runs stay
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
-	find pipelines stages tests unroll -name __pycache__ -prune -exec rm -rf {} +
+# Hashes in constraints.txt stay while their version does. Those of torch's CPU builds, which come from an index of their
+# own, are added by hand when torch moves: pip hash FILE.
+lock: ## constraints.txt made again from pyproject.toml, versions kept where they can be (FLAGS=--upgrade: all moved)
+	@away=$$(mktemp -d) && trap 'rm -rf "$$away"' EXIT && "$(PYTHON)" -m venv "$$away" && \
+	"$$away/bin/pip" install --quiet --disable-pip-version-check uv && \
+	"$$away/bin/uv" pip compile pyproject.toml --quiet --all-extras --group install --universal --python-version 3.11 \
+	    --fork-strategy fewest --generate-hashes --no-annotate --custom-compile-command 'make lock' $(FLAGS) \
+	    --output-file constraints.txt
 
-$(STAMP): pyproject.toml constraints.txt
+wheel: $(STAMP) ## the package as a wheel, in dist
+	rm -rf build/lib # setuptools would pack what was removed since
+	$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+clean: ## caches, what was built and .venv; data, models and runs stay
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* *.egg-info build dist docs/api
+	find stages tests unroll -name __pycache__ -prune -exec rm -rf {} +
+
+# pip itself comes first: the ones that Python brings take no hashes from constraints. Then unroll, so that its extras
+# can be named, and last what they ask for. Of what pip tells, the large downloads are shown.
+.venv/.installed-%: pyproject.toml constraints.txt
 	@"$(PYTHON)" -c '$(RECENT)' 2>/dev/null || { \
 	    echo 'unroll: needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3' >&2; exit 2; }
+	@rm -f $@
+	@echo "unroll: .venv for [$*]: up to 0.5 GB to download, a minute or two; the large files as they come:"
 	"$(PYTHON)" -m venv .venv
-	$(BIN)/pip install --quiet --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]' --constraint constraints.txt
-	@touch $(STAMP)
+	@sed -nE '/^(pip|setuptools)==/,/[^\\]$$/p' constraints.txt > .venv/install.txt
+	@$(PIP) --quiet --require-hashes --requirement .venv/install.txt
+	@PYTHONWARNINGS=ignore $(PIP) --quiet --no-deps --no-build-isolation --editable . # setuptools warns of every one
+	@torch=$(TORCH); \
+	if [ "$$(uname)" != Linux ]; then torch=; \
+	elif ! $(PIP) --quiet --dry-run --no-deps --constraint constraints.txt "$$torch" >/dev/null 2>&1; then torch=; \
+	    echo "unroll: no index that pip knows has $(TORCH), 0.2 GB (0.8 on disk): torch comes with CUDA, 2.7 GB (4.8); to" \
+	        "spare them, set PIP_EXTRA_INDEX_URL to the index that PyTorch's 'Get started' page names for CPU" >&2; fi; \
+	{ $(PIP) --require-hashes --no-build-isolation --constraint constraints.txt 'unroll[$*]' $$torch && touch $@; } | \
+	    grep --line-buffered -oE '(Downloading|Using cached) .* [MG]B\)|^Installing collected packages'; test -e $@

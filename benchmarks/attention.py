@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
+import os
 import time
 from statistics import median
 from typing import Annotated
+
+from unroll.processes import WAITING
+
+os.environ.update(WAITING | os.environ)  # before torch is loaded
 
 import torch
 import typer
 from torch import Tensor, nn
 
-from unroll.attention import ATTENTIONS, Memory, scored
-from unroll.decoders import Decoder
-from unroll.params import Model, parse
+from unroll.nn.attention import ATTENTIONS, Memory
+from unroll.nn.decoders import Decoder
+from unroll.params.model import DecoderParams
+from unroll.params.reading import parse
 
 LENGTHS = (10, 25, 50, 100)
+POSITIONS = 128
+"""that location and hard have weights for"""
 
 
 def decoder(attention: str, hidden: int, window: int, vocabulary: int) -> Decoder:
     """Return a decoder of one LSTM layer that looks back after its step."""
-    section = {
-        "encoder": {"kind": "vector", "hidden": hidden, "layers": 1, "activation": "tanh"},
-        "head": {
-            "kind": "decoder",
-            "context": "last",
-            "cell": "lstm",
-            "hidden": hidden,
-            "layers": 1,
-            "residual": False,
-            "attention": attention,
-            "window": window if ATTENTIONS[attention].windowed else None,
-            "query": "after",
-            "input_feeding": False,
-        },
-        "reverse_source": False,
-        "tied": False,
-        "dropout": 0.0,
+    bounds = {"window": window, "positions": POSITIONS}
+    section = {name: bound if ATTENTIONS[attention].bounded_by == name else None for name, bound in bounds.items()}
+    section |= {
+        "kind": "decoder",
+        "context": "last",
+        "cell": "lstm",
+        "hidden": hidden,
+        "layers": 1,
+        "residual": False,
+        "attention": attention,
+        "query": "after",
+        "input_feeding": False,
     }
-    return Decoder(nn.Embedding(vocabulary, hidden), vocabulary, hidden, parse(Model, section, "model"))
+    settings = parse(DecoderParams, section, "model.head")
+    return Decoder(nn.Embedding(vocabulary, hidden), vocabulary, hidden, settings, 0.0, False)
 
 
 def source(hidden: int, batch: int, length: int) -> Memory:
@@ -60,7 +64,7 @@ def looks(model: Decoder, memory: Memory, length: int) -> int:
     """Return how many positions are scored in one sentence."""
     query_BTH = torch.zeros(len(memory.mask_BS), length, memory.states_BSH.shape[2])
     seen = model.attention.attend(query_BTH, model.attention.prepare(memory), memory, torch.arange(length))
-    return int(scored(seen.weights_BTS)[0])
+    return int(seen.scored_BT[0].sum())
 
 
 def main(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import time
 from statistics import median
 from typing import Annotated
 
+from unroll.processes import WAITING
+
+os.environ.update(WAITING | os.environ)  # before torch is loaded
+
 import torch
 import typer
 
-from unroll.cells import CELLS, Cell
+from unroll.nn.cells import CELLS, Cell
 
 
 def train(cell: Cell, x_BTD: torch.Tensor, lengths_B: torch.Tensor) -> float:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmarks.peers import PEERS
 from benchmarks.peers.base import BENCH, SHIMS, Decoding, Timing, Training
+from unroll.processes import WAITING
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -30,10 +31,14 @@ Row = dict[str, str | float]
 
 
 def environment(threads: int) -> dict[str, str]:
-    """Return what every measured process sees."""
+    """Return what every measured process sees; threads wait for each other alike, whoever trains."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    told = {"PYTHONPATH": f"{ROOT}:{SHIMS}", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1", "PYTHONWARNINGS": "ignore"}
-    return os.environ | MALLOC | dict.fromkeys(names, str(threads)) | told
+    told = {
+        "PYTHONPATH": f"{ROOT}:{SHIMS}",
+        "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1",
+        "PYTHONWARNINGS": "ignore",
+    }
+    return os.environ | MALLOC | WAITING | dict.fromkeys(names, str(threads)) | told
 
 
 def measure(name: str, job: Training | Decoding, threads: int) -> Timing:

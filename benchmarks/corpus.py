@@ -8,11 +8,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks.peers import base
-from stages import Folders
-from unroll import corpus, metrics, text
+from unroll.data import tokenizers
+from unroll.data.ids import Ids
+from unroll.data.rows import references
+from unroll.folders import Folders
+from unroll.shapes import SIDES
+from unroll.training import validation
 
 PIPELINE = "translate"
-SIDES = ("source", "target")
 
 
 def write(root: Path) -> None:
@@ -26,10 +29,10 @@ def write(root: Path) -> None:
     away.mkdir(parents=True, exist_ok=True)
     for split in ("train", "valid"):
         for side in SIDES:
-            ids = text.open_ids(folders.tokenized, split, side)
+            ids = Ids(folders.tokenized, split, side)
             _write(away / f"{split}.{side}", (ids[row] for row in range(len(ids))))
-    tokenizer = text.load(folders.tokenized, "source")
-    pairs = corpus.references(folders.prepared / "test.tsv")
+    tokenizer = tokenizers.load(folders.tokenized, "source")
+    pairs = references(folders.prepared / "test.tsv")
     _write(away / "test.source", tokenizer.encode(list(pairs)))
     _write(away / "test.target", tokenizer.encode([targets[0] for targets in pairs.values()]))
     _write(made, ([index] for index in range(tokenizer.special, len(tokenizer))))
@@ -42,7 +45,7 @@ def _write(path: Path, rows: Iterable[Iterable[int]]) -> None:
 def bleu(root: Path, answers: Path) -> float:
     """Return the BLEU of answers, ids as numbers, to the first sources of test, with all their references."""
     folders = Folders(root, PIPELINE)
-    tokenizer = text.load(folders.tokenized, "target")
+    tokenizer = tokenizers.load(folders.tokenized, "target")
     said = [tokenizer.decode(int(word) for word in line.split() if word.isdigit()) for line in answers.open()]
-    references = list(corpus.references(folders.prepared / "test.tsv").values())
-    return metrics.bleu(said, references[: len(said)])
+    right = list(references(folders.prepared / "test.tsv").values())
+    return validation.bleu(said, right[: len(said)])

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import time
 from statistics import median
 from typing import Annotated
+
+from unroll.processes import WAITING
+
+os.environ.update(WAITING | os.environ)  # before torch is loaded
 
 import torch
 import typer
 from torch import nn
 
-from unroll.cells import LSTM
-from unroll.layers import OneHot
+from unroll.nn.cells import LSTM
+from unroll.nn.layers import OneHot
 
 SIZES = [1000, 5000, 20_000, 50_000]
 

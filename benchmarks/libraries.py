@@ -6,6 +6,7 @@ file and to the files of the stage, and give the same bytes every time.
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,16 +15,23 @@ from pathlib import Path
 from statistics import median
 from typing import Annotated
 
+from unroll.processes import WAITING
+
+os.environ.update(WAITING | os.environ)  # before torch is loaded
+
 import numpy as np
 import typer
 from gensim.models import Word2Vec
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 
-from stages import Folders
-from stages.tokenize import SIDES
-from unroll import embeddings, text
-from unroll.corpus import column
-from unroll.params import Embed, Pieces, Pipeline, load
+from unroll.data import pretraining, tokenizers
+from unroll.data.ids import Ids, write_ids
+from unroll.data.rows import column
+from unroll.folders import Folders
+from unroll.params.embed import Embed
+from unroll.params.reading import load
+from unroll.params.tokenize import Pieces
+from unroll.shapes import SIDES
 
 Job = Callable[[], object]
 
@@ -46,16 +54,16 @@ def tokenizing(params: Pieces, folders: Folders, away: Path, threads: int) -> di
             np.fromiter(chain.from_iterable(rows), np.uint16).tofile(away / "ids")
 
     def ours() -> None:
-        tokenizer = text.train(chain.from_iterable(column(train, side) for side in SIDES), params)
+        tokenizer = tokenizers.train(chain.from_iterable(column(train, side) for side in SIDES), params)
         for side in SIDES:
-            text.write_ids(away, "train", side, tokenizer, column(train, side))
+            write_ids(away, "train", side, tokenizer, column(train, side))
 
     return {f"sentencepiece, {threads} threads": library, "Unroll": ours}
 
 
 def embedding(params: Embed, folders: Folders, threads: int) -> dict[str, Job]:
     """Return the jobs: learn vectors from both sides of train."""
-    ids = [text.open_ids(folders.tokenized, "train", side) for side in SIDES]
+    ids = [Ids(folders.tokenized, "train", side) for side in SIDES]
     tokens = [side[row].astype(str).tolist() for side in ids for row in range(len(side))]
 
     def library(workers: int) -> None:
@@ -65,7 +73,7 @@ def embedding(params: Embed, folders: Folders, threads: int) -> dict[str, Job]:
         )  # fmt: skip
 
     jobs: dict[str, Job] = {f"gensim, workers {n}": lambda n=n: library(n) for n in sorted({1, threads})}  # type: ignore[misc]
-    return jobs | {"Unroll": lambda: embeddings.pretrain(ids, params)}
+    return jobs | {"Unroll": lambda: pretraining.pretrain(ids, params)}
 
 
 def compare(title: str, jobs: dict[str, Job], rounds: int) -> None:
@@ -82,13 +90,12 @@ def compare(title: str, jobs: dict[str, Job], rounds: int) -> None:
 
 
 def main(
-    pipeline: Annotated[str, typer.Option(help="A section of params.yaml, tokenized jointly.")] = "translate",
+    pipeline: Annotated[str, typer.Option(help="A pipeline, tokenized jointly.")] = "translate",
     rounds: Annotated[int, typer.Option(help="Rounds of each, in alternation, of which the median counts.")] = 3,
     threads: Annotated[int, typer.Option(help="Threads of the libraries.")] = 2,
 ) -> None:
     """Print seconds of each and the ratios."""
-    params, folders = load(Path("params.yaml"), pipeline), Folders(Path(), pipeline)
-    assert isinstance(params, Pipeline), pipeline
+    params, folders = load(Path(), pipeline), Folders(Path(), pipeline)
     assert isinstance(params.tokenize.source, Pieces), "a pipeline with pieces"
     with tempfile.TemporaryDirectory() as away:
         compare("tokenization", tokenizing(params.tokenize.source, folders, Path(away), threads), rounds)

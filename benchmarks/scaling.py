@@ -1,7 +1,8 @@
 """How training grows with its corpus, its rows, its batches and its threads: `python -m benchmarks.scaling`.
 
 Corpora are grown from the rows of `translate`: drawn anew as often as needed, or joined and cut to one length. The
-model is that of params.yaml. Where pairs grow its batches are, too; elsewhere they have 128 rows, but where these grow.
+model is that of pipelines/translate.yaml. Where pairs grow its batches are, too; elsewhere they have 128 rows, but
+where these grow.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from tqdm import tqdm
 from benchmarks import corpus
 from benchmarks.common import BENCH, ROOT, Row, folder_of, measure, tell
 from benchmarks.peers.base import Timing, Training
-from stages import Folders
-from unroll import text
+from unroll.data.ids import ID_DTYPE, OFFSET_DTYPE, Ids
+from unroll.folders import Folders
+from unroll.shapes import SIDES
 
 PAIRS, LENGTHS, BATCHES = (10_000, 100_000, 1_000_000), (10, 20, 40, 80), (16, 32, 64, 128, 256)
 USUAL, ROWS_OF_A_LENGTH = 128, 10_000
@@ -36,19 +38,19 @@ def grow(place: Path, pairs: int, length: int | None = None) -> Path:
     there.mkdir(parents=True, exist_ok=True)
     for path in chain(here.glob("*.json"), here.glob("*.model")):
         shutil.copy(path, there)
-    for side in corpus.SIDES:
-        drawn, ends = endless(text.open_ids(here, "train", side)), [0]
+    for side in SIDES:
+        drawn, ends = endless(Ids(here, "train", side)), [0]
         with (there / f"train.{side}.ids").open("wb") as file:
             for _ in range(pairs):
                 row = joined(drawn, length) if length else next(drawn)
-                file.write(row.astype(text.ID_DTYPE).tobytes())
+                file.write(row.astype(ID_DTYPE).tobytes())
                 ends.append(ends[-1] + len(row))
-        np.array(ends, text.OFFSET_DTYPE).tofile(there / f"train.{side}.offsets")
+        np.array(ends, OFFSET_DTYPE).tofile(there / f"train.{side}.offsets")
     (there / "done").touch()
     return place
 
 
-def endless(ids: text.Ids) -> Iterator[np.ndarray]:
+def endless(ids: Ids) -> Iterator[np.ndarray]:
     """Yield rows drawn at random; of both sides the same ones."""
     random = np.random.default_rng(1)
     while True:
@@ -57,7 +59,7 @@ def endless(ids: text.Ids) -> Iterator[np.ndarray]:
 
 def joined(rows: Iterator[np.ndarray], length: int) -> np.ndarray:
     """Return the next rows end to end, cut to a length."""
-    return np.fromiter(chain.from_iterable(rows), text.ID_DTYPE, length)
+    return np.fromiter(chain.from_iterable(rows), ID_DTYPE, length)
 
 
 @dataclass(frozen=True)

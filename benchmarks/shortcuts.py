@@ -5,6 +5,7 @@ After `make repro`, whose model and search settings it takes.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from itertools import product
@@ -12,12 +13,19 @@ from pathlib import Path
 from statistics import median
 from typing import Annotated, cast
 
+from unroll.processes import WAITING
+
+os.environ.update(WAITING | os.environ)  # before torch is loaded
+
 import typer
 
-from stages import Folders
-from unroll import corpus, metrics
-from unroll.params import Beam
-from unroll.predictor import Predictor
+from unroll.data.rows import references
+from unroll.folders import Folders
+from unroll.params.evaluate import Beam
+from unroll.params.reading import load
+from unroll.predict import loading
+from unroll.predict.predictor import Predictor
+from unroll.training import validation
 
 
 def timed(predictor: Predictor, sources: Sequence[str], search: Beam) -> tuple[list[str], float]:
@@ -28,7 +36,7 @@ def timed(predictor: Predictor, sources: Sequence[str], search: Beam) -> tuple[l
 
 
 def main(
-    pipeline: Annotated[str, typer.Option(help="A section of params.yaml, trained.")] = "translate",
+    pipeline: Annotated[str, typer.Option(help="A pipeline, trained.")] = "translate",
     shortlists: Annotated[str, typer.Option(help="Words for each source token; 0 is the whole vocabulary.")] = "0 50",
     rounds: Annotated[int, typer.Option(help="Rounds of each, in alternation, of which the median counts.")] = 3,
     alone: Annotated[int, typer.Option(help="So many where they are translated one by one.")] = 200,
@@ -36,8 +44,9 @@ def main(
 ) -> None:
     """Print BLEU and sentences a second, in batches and one by one, with beam 5 and greedy, as a Markdown table."""
     folders = Folders(Path(), pipeline)
-    predictor = Predictor.load(folders.model, threads=threads)
-    pairs, usual = corpus.references(folders.prepared / "test.tsv"), cast(Beam, predictor.search)
+    usual = cast(Beam, load(Path(), pipeline).evaluate.search)
+    predictor = loading.load(folders.model, usual, threads)
+    pairs = references(folders.prepared / "test.tsv")
     sources = list(pairs)
     ways = [
         usual.model_copy(update={"beam": beam, "int8": int8, "shortlist": shortlist})
@@ -51,7 +60,7 @@ def main(
         for way, search in enumerate(ways):
             said, together = timed(predictor, sources, search)
             _, one_by_one = timed(predictor, sources[:alone], search.model_copy(update={"batch_sentences": 1}))
-            scores[way] = metrics.bleu(said, list(pairs.values()))
+            scores[way] = validation.bleu(said, list(pairs.values()))
             speeds.setdefault(way, []).append((together, one_by_one))
     print("| beam | int8 | shortlist | BLEU | batch 64 | one by one |\n|---|---|---|---|---|---|")
     for way, search in enumerate(ways):

@@ -5,6 +5,7 @@ python benchmarks/step.py --set model.head.hidden=512 --set model.encoder.hidden
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from itertools import islice
@@ -12,17 +13,23 @@ from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
 
+from unroll.processes import WAITING
+
+os.environ.update(WAITING | os.environ)  # before torch is loaded
+
 import torch
 import typer
 import yaml
 from torch.profiler import ProfilerActivity, profile
 
-from stages import Folders
-from stages.train import declared, start
-from unroll.batches import Batch
-from unroll.model import Candidates
-from unroll.params import Recipe, changed, load
-from unroll.training import Training, run_epoch
+from unroll.data.batches import Batch
+from unroll.folders import Folders
+from unroll.nn.model import Candidates
+from unroll.params.pipeline import Recipe
+from unroll.params.reading import changed, load
+from unroll.training.learner import learn
+from unroll.training.loop import Training
+from unroll.training.setup import start
 
 PARTS: dict[str, tuple[str, ...]] = {
     "recurrent layers": ("rnn", "lstm", "gru", "thnn"),
@@ -54,9 +61,9 @@ def shares(training: Training, updates: int) -> dict[str, float]:
         return found
 
     learner.candidates = noted  # type: ignore[method-assign]
-    run_epoch(learner.model, islice(stream, 5), training.fabric.device, learner=learner)
+    learn(learner, islice(stream, 5))
     with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as profiled:
-        run_epoch(learner.model, islice(stream, updates), training.fabric.device, learner=learner)
+        learn(learner, islice(stream, updates))
     found: dict[str, float] = {}
     for event in profiled.key_averages(group_by_input_shape=True):
         part = part_of(event.key, event.input_shapes, widths)
@@ -104,23 +111,23 @@ def bare(shapes: list[tuple[int, int, int]]) -> float:
 
 
 def main(
-    pipeline: Annotated[str, typer.Option(help="A section of params.yaml, tokenized and embedded.")] = "translate",
+    pipeline: Annotated[str, typer.Option(help="A pipeline, tokenized and embedded.")] = "translate",
     changes: Annotated[list[str] | None, typer.Option("--set", help="Another value: name=value.")] = None,
     updates: Annotated[int, typer.Option(help="Updates that are profiled.")] = 40,
 ) -> None:
     """Print the share of each part of an update, its length, and that of its matrix products alone."""
     pairs = [change.split("=", 1) for change in changes or ()]
     values = {name: yaml.safe_load(value) for name, value in pairs}
-    recipe = declared(changed(load(Path("params.yaml"), pipeline), values))
+    recipe = changed(load(Path(), pipeline), values).recipe
     _, training = start(recipe, Folders(Path(), pipeline))
     learner = training.learner
     batch = next(iter(training.feed))
     candidates = learner.candidates(batch)
     width = len(candidates.ids_C) if candidates else learner.vocabulary
     parts = shares(training, updates)
-    whole = timed(lambda: run_epoch(learner.model, [batch], training.fabric.device, learner=learner), 20)
+    whole = timed(lambda: learn(learner, [batch]), 20)
     alone = bare(products(recipe, batch, width))
-    print(f"{pipeline}, {recipe.train.threads} threads, {len(batch.source_BS)} rows, {batch.tokens} tokens")
+    print(f"{pipeline}, {recipe.machine.threads} threads, {len(batch.source_BS)} rows, {batch.tokens} tokens")
     for part, milliseconds in parts.items():
         print(f"{part:20} {milliseconds:7.1f} ms {100 * milliseconds / sum(parts.values()):5.1f} %")
     print(f"{'an update':20} {whole:7.1f} ms, {1000 * batch.tokens / whole:,.0f} tokens/s")

@@ -1,135 +1,36 @@
 """Scores, through the very Predictor that is served.
 
-    in   data/<pipeline>/model/
-         data/<pipeline>/prepared/{train,valid,test}.tsv
-         reports/<pipeline>/curves.csv
-    out  data/<pipeline>/evaluation/   test.jsonl, examples.csv, examples.md
-         reports/<pipeline>/evaluate.json, breakdown.csv, pictures/
+in   data/<pipeline>/model/
+     data/<pipeline>/lexicon/
+     data/<pipeline>/prepared/{train,valid,test}.tsv
+     reports/<pipeline>/curves.csv
+out  data/<pipeline>/evaluation/   test.jsonl, examples.csv, examples.md
+     reports/<pipeline>/evaluate.json, breakdown.csv, pictures/
 
-The model is made as its own folder says; `params.evaluate` says how it is to be asked.
+The model is made as its own folder says; `evaluate` of the pipeline's file says how it is to be asked.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import itertools
-import json
-import shutil
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-
-import numpy as np
-
-from stages import Folders, main
-from unroll import artifacts, card, plots, scoring
-from unroll.params import Evaluate, Pipeline, Recipe, Vectors
-from unroll.predictor import Prediction, Predictor
-from unroll.scoring import Groups, Row, Scores
-
-EXAMPLES = 10
-DRAWN = range(5, 13)
-"""target tokens of the answers whose attention is drawn"""
-SCORES = {"bleu": "BLEU of greedy answers", "accuracy": "accuracy, %", "loss": "- nats per token"}
-"""{what validation selects by: the name of its axis}"""
+from stages import main
+from unroll.artifacts import store
+from unroll.artifacts.manifest import dump_json
+from unroll.evaluate import reports, scoring
+from unroll.folders import Folders
+from unroll.params.pipeline import Pipeline
+from unroll.predict import loading
 
 
-def run(params: Pipeline, folders: Folders) -> None:
+def run(pipeline: Pipeline, folders: Folders) -> None:
     """Ask a model all test rows, score its answers, and keep what a person wants to look at."""
-    inputs = {kind: artifacts.verify(getattr(folders, kind), kind) for kind in ("model", "prepared")}
-    predictor = Predictor.load(folders.model, params.evaluate.search, params.evaluate.threads)
-    scores = scoring.score(predictor, folders.prepared, params.evaluate)
-    with artifacts.writing(folders.evaluation, "evaluation", inputs) as folder:
-        lines = (json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n" for row in scores.rows)
-        write(folder / "test.jsonl", "".join(lines))
-        write(folder / "examples.csv", examples_csv(scores.rows))
-        write(folder / "examples.md", examples_markdown(scores.rows))
-    artifacts.write_file(folders.reports / "evaluate.json", artifacts.dump_json(scores.report))
-    artifacts.write_file(folders.reports / "breakdown.csv", breakdown_csv(scores.groups))
-    draw(scores, predictor.params, params.evaluate, folders.reports)
-
-
-def draw(scores: Scores, recipe: Recipe, params: Evaluate, reports: Path) -> None:
-    """Draw the curves, and whatever else these scores have to show."""
-    folder = reports / "pictures"
-    shutil.rmtree(folder, ignore_errors=True)
-    plots.curves(card.curves(reports / "curves.csv"), SCORES[recipe.train.select_by], folder / "curves.png")
-    if scores.groups:
-        plots.bars(scores.groups, str(scores.report["main"]).replace("_", " "), scores.unit, folder / "breakdown.png")
-    if scores.confusion:
-        plots.confusion(*scores.confusion, folder / "confusion.png")
-    if isinstance(recipe.tokenize.source, Vectors):
-        chosen = scores.rows[:: max(len(scores.rows) // max(params.pictures, 1), 1)][: params.pictures]
-        plots.scans(
-            [scan(row["source"]) for row in chosen], [row["hypothesis"] for row in chosen], folder / "scans.png"
-        )
-    if looks := maps(scores.answers, params.pictures):
-        plots.attention(looks, folder / "attention.png")
-
-
-def scan(source: str) -> np.ndarray:
-    """Return a picture of vectors: a square of a lone vector, else one vector a line."""
-    frames = np.array([[float(number) for number in frame.split()] for frame in source.split(";")])
-    side = round(frames.size**0.5)
-    return frames.reshape(side, side) if len(frames) == 1 and side**2 == frames.size else frames
-
-
-def runs(labels: str) -> str:
-    """Return labels with each run of equal ones said once: 3 3 3 1 1 as 3 1."""
-    return " ".join(label for label, _ in itertools.groupby(labels.split()))
-
-
-def maps(answers: Sequence[Prediction], most: int) -> list[plots.Map]:
-    """Return where the model looked in a few answers of middling length, spread evenly over the test."""
-    fitting = [a for a in answers if len(a.target_tokens) in DRAWN and len(a.source_tokens) > 1 and a.weights_TS.any()]
-    step = max(len(fitting) // max(most, 1), 1)
-    return [(a.source_tokens, a.target_tokens, a.weights_TS) for a in fitting[::step][:most]]
-
-
-def worth(row: Row) -> float:
-    """Return how good an answer is, comparable within one evaluation."""
-    return float(row["value"] / row["weight"] if "value" in row else row["chrf"])
-
-
-def chosen(rows: list[Row]) -> Iterator[tuple[str, Row]]:
-    """Yield the worst, the median and the best rows, each with its name."""
-    ranked = sorted((row for row in rows if row["hypothesis"]), key=lambda row: (worth(row), row["source"]))
-    middle = max((len(ranked) - EXAMPLES) // 2, 0)
-    for name, first in (("worst", 0), ("median", middle), ("best", max(len(ranked) - EXAMPLES, 0))):
-        yield from ((name, row) for row in ranked[first : first + EXAMPLES])
-
-
-def breakdown_csv(groups: Groups) -> str:
-    """Return the score of each group as CSV."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["group", "score", "count"])
-    writer.writerows([group, f"{score:.3f}", count] for group, (score, count) in groups.items())
-    return out.getvalue()
-
-
-def examples_csv(rows: list[Row]) -> str:
-    """Return the chosen rows as CSV."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["rank", "worth", "source", "hypothesis", "reference"])
-    for name, row in chosen(rows):
-        writer.writerow([name, round(worth(row), 3), row["source"], row["hypothesis"], row["references"][0]])
-    return out.getvalue()
-
-
-def examples_markdown(rows: list[Row]) -> str:
-    """Return the chosen rows as a table to read."""
-    lines = ["| | worth | source | hypothesis | a reference |", "|---|---|---|---|---|"]
-    for name, row in chosen(rows):
-        cells = (text.replace("|", "\\|")[:200] for text in (row["source"], row["hypothesis"], row["references"][0]))
-        lines.append(f"| {name} | {worth(row):.2f} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
-def write(path: Path, text: str) -> None:
-    """Write a text file, its line ends as they are."""
-    path.write_text(text, encoding="utf-8", newline="")
+    inputs = {kind: store.verify(getattr(folders, kind), kind) for kind in ("model", "prepared")}
+    predictor = loading.load(folders.model, pipeline.evaluate.search, pipeline.machine.threads)
+    scores = scoring.score(predictor, folders.prepared, pipeline.evaluate)
+    with store.writing(folders.evaluation, "evaluation", inputs) as folder:
+        reports.write(folder, scores.rows)
+    store.write_file(folders.reports / "evaluate.json", dump_json(scores.report))
+    store.write_file(folders.reports / "breakdown.csv", reports.breakdown_csv(scores.groups))
+    reports.draw(scores, predictor.recipe, pipeline.evaluate, folders.reports)
 
 
 if __name__ == "__main__":

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from unroll.params import Pipeline, parse
+from unroll import processes
 
-ROOT = Path(__file__).parents[1]
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is there: as many workers run as there are cores
+# Before torch is there: as many workers run as there are cores, and none is to keep another from its own.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+processes.wait_briefly()
+
+from tests import recipes, tiny  # noqa: E402
+from unroll.data.readers import READERS  # noqa: E402
+from unroll.nn.attention import ATTENTIONS, CONTEXTS  # noqa: E402
+from unroll.nn.cells import CELLS  # noqa: E402
+from unroll.nn.model import HEADS  # noqa: E402
+from unroll.params.pipeline import Pipeline  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -24,28 +32,36 @@ def _counted(request: pytest.FixtureRequest, record_property: Callable[[str, obj
         record_property("fault", marker.args[0])
 
 
+@pytest.fixture(autouse=True)
+def _parts_forgotten() -> Iterator[None]:
+    """Forget the parts of their own that tests brought: a process is to know none that it did not ask for."""
+    known: list[dict[str, Any]] = [CELLS, ATTENTIONS, CONTEXTS, HEADS, READERS]
+    before, loaded = [dict(names) for names in known], set(sys.modules)
+    yield
+    for names, shipped in zip(known, before, strict=True):
+        names.clear()
+        names.update(shipped)
+    for module in set(sys.modules) - loaded:
+        if module.startswith("unroll_parts_"):
+            del sys.modules[module]
+
+
 @pytest.fixture(scope="session")
 def make_params() -> Callable[..., Pipeline]:
-    """A function that gives a section of params.yaml with changes: `make_params(**{"prepare.max_rows": 9})`."""
-    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    """A function that gives one of the tests' own recipes: `make_params("name", **{"prepare.max_rows": 9})`."""
+    return recipes.make
 
-    def make(pipeline: str = "translate", **changes: Any) -> Pipeline:
-        section = yaml.safe_load(text)[pipeline]
-        for name, value in changes.items():
-            *sections, last = name.split(".")
-            owner = section
-            for key in sections:
-                owner = owner[key]
-            owner[last] = value
-        return parse(Pipeline, section, where=f"params.yaml: {pipeline}")
 
-    return make
+@pytest.fixture(scope="session")
+def tiny_model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a translator that has learnt nothing."""
+    return tiny.checkpoint(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture(scope="session")
 def blank_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty store: laying out its tables takes seconds, copying it none."""
-    from unroll import tracking
+    from unroll.registry import tracking
 
     path = tmp_path_factory.mktemp("store")
     with pytest.MonkeyPatch.context() as patch:

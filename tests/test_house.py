@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import ast
+import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,28 +16,46 @@ from typing import Any
 import pytest
 import yaml
 
-from unroll.params import Pipeline, dump
+from unroll.artifacts import manifest
+from unroll.params.pipeline import Pipeline
+from unroll.params.reading import dump, grid, load
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("unroll", "stages", "pipelines")
+TOPS = ("unroll", "stages")
 ORDER = [
-    "errors", "processes", "params", "artifacts", "corpus", "text", "lexicon", "batches", "embeddings", "cells",
-    "layers", "attention", "encoders", "decoders", "heads", "losses", "model", "quantization", "shortlist",
-    "search", "metrics", "baselines", "training", "planning", "snapshots", "checkpoints", "predictor", "scoring",
-    "origin", "tracking", "lineage", "verification", "card", "registry", "serving", "served", "plots", "ui", "cli",
+    "errors", "extras", "processes", "shapes", "folders", "asking", "params", "artifacts", "parts", "data", "nn",
+    "predict", "training", "evaluate", "registry", "serve", "face", "cli", "__main__",
 ]  # fmt: skip
-"""The modules of `unroll`: each may import those before it, and no other."""
+"""The packages of `unroll` and the modules beside them, as data flows: each may import those before it."""
 RESERVED = {
-    "mlflow": {"unroll.tracking", "unroll.registry", "unroll.served"},
-    "unroll.tracking": {"stages", "unroll.registry", "unroll.ui"},
-    "unroll.registry": {"stages", "unroll.cli"},
-    "unroll.ui": {"unroll.cli"},
-    "unroll.plots": {"stages"},
-    "stages": {"stages", "unroll.cli"},
-    "pipelines": {"stages", "pipelines"},
+    "mlflow": {"unroll.registry", "unroll.serve"},
+    "lightning_fabric": {"unroll.training"},
+    "dvc": {"unroll.artifacts"},
+    "unroll.registry": {"stages", "unroll.registry", "unroll.serve", "unroll.face", "unroll.cli"},
+    "unroll.evaluate.plots": {"unroll.evaluate"},
+    "stages": {"stages"},
 }
-"""{package or module: the packages and modules that may import it, and no other}"""
-RUN_BY_NAME = {"stages.register": {"unroll.served"}}
+"""{package or module: the packages that may import it, and no other}"""
+PURE = {"unroll.nn": ("params", "data", "errors"), "unroll.predict.search": ()}
+"""{what knows nothing of training, files and runs: what it may import of ours, beside itself}"""
+INERT = {
+    "stages": "reads the parameters, holds a lock, and runs a stage",
+    "unroll": "finds names when they are first used",
+    "unroll.errors": "words for people",
+    "unroll.extras": "words for people",
+    "unroll.processes": "locks and signals",
+    "unroll.folders": "names of places, which dvc.yaml gives too",
+    "unroll.shapes": "what may stand in a pipeline file",
+    "unroll.params": "what may stand in a pipeline file: DVC watches the values",
+    "unroll.parts": "is what a pipeline without parts of its own names in params.yaml",
+    "unroll.artifacts": "hashes what is there; DVC watches the number of the manifest's format",
+    "unroll.training.progress": "shows, and is never asked",
+    "unroll.registry": "mirrors the files",
+}
+"""{what can change no byte of an output, and so is no dependency of a stage: why}; a package stands for all in it"""
+ITS_WORK = {"register": ("unroll.registry", "unroll.artifacts.lineage")}
+"""{stage: what is inert for all others}"""
+RUN_BY_NAME = {"stages.register": {"unroll.serve.served"}}
 """{stage: modules that it hands to MLflow as files}"""
 LONGEST = 60
 Modules = dict[str, ast.Module]
@@ -41,13 +64,13 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def read(root: Path) -> Modules:
-    """Return every module of the three packages, parsed, by its dotted name; `unroll` is unroll/__init__.py."""
-    files = sorted(path for package in PACKAGES for path in (root / package).rglob("*.py"))
+    """Return every module of the two packages, parsed, by its dotted name; `unroll` is unroll/__init__.py."""
+    files = sorted(path for top in TOPS for path in (root / top).rglob("*.py"))
     return {name_of(path.relative_to(root)): ast.parse(path.read_text(encoding="utf-8")) for path in files}
 
 
 def name_of(path: Path) -> str:
-    """Return a module's dotted name: unroll/text.py -> unroll.text, unroll/__init__.py -> unroll."""
+    """Return a module's dotted name: unroll/nn/cells.py -> unroll.nn.cells, unroll/__init__.py -> unroll."""
     return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
 
 
@@ -74,14 +97,12 @@ def running(tree: ast.AST) -> Iterator[ast.AST]:
             yield from running(child)
 
 
-def reach(start: str, modules: Modules) -> set[str]:
-    """Return the modules of ours that run when `start` is run, itself and its packages included."""
-    found: set[str] = set()
-    waiting = {start, start.partition(".")[0]} | RUN_BY_NAME.get(start, set())
-    while waiting := (waiting & modules.keys()) - found:
-        found |= waiting
-        waiting = {name for module in waiting for name in imports(running(modules[module]))}
-    return found
+def under(name: str, packages: Iterable[str]) -> bool:
+    """Return whether a module is one of some packages, or in one of them."""
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+# Which way imports run
 
 
 def wrong_imports(root: Path) -> Iterator[str]:
@@ -89,26 +110,84 @@ def wrong_imports(root: Path) -> Iterator[str]:
     modules = read(root)
     for module, tree in modules.items():
         for target in sorted(imports(ast.walk(tree))):
-            known = target in modules or target in RESERVED or target == "torch"
-            if known and not allowed(module, target):
+            if not allowed(module, target, modules):
                 yield f"{module} imports {target}"
 
 
-def allowed(module: str, target: str) -> bool:
-    """Return whether one module of ours may import another, or a package that is watched."""
-    (package, _, name), (there, _, inner) = module.partition("."), target.partition(".")
-    if target in RESERVED:
-        return bool({package, module} & RESERVED[target])
-    if package == "pipelines":
-        return there == package
-    if package == there == "unroll":
-        return name != "search" and (not inner or before(inner, name))
-    return package != there or not inner  # no stage imports a stage
+def allowed(module: str, target: str, modules: Modules) -> bool:
+    """Return whether a module may import another one of ours, or a package that is watched."""
+    if any(under(target, [watched]) and not under(module, who) for watched, who in RESERVED.items()):
+        return False
+    if target not in modules or target == "unroll" or module == "unroll":
+        return True  # not of ours; or the face, which names what is below it
+    for place, known in PURE.items():
+        if under(module, [place]) and not under(target, [place, *(f"unroll.{name}" for name in known)]):
+            return False
+    (top, _, name), (there, _, inner) = module.partition("."), target.partition(".")
+    if top != there:
+        return top == "stages"
+    if top == "stages":
+        return target == "stages"  # no stage imports a stage
+    place, other = name.partition(".")[0], inner.partition(".")[0]
+    return place == other or before(other, place)
 
 
 def before(first: str, second: str) -> bool:
-    """Return whether one module of `unroll` stands before another; one without a place does not."""
+    """Return whether one package of `unroll` stands before another; one without a place does not."""
     return {first, second} <= set(ORDER) and ORDER.index(first) < ORDER.index(second)
+
+
+def circles(root: Path) -> Iterator[str]:
+    """Yield every import that closes a circle of modules, as Python runs them."""
+    modules = read(root)
+    to = {name: imports(running(tree)) & modules.keys() - {name} - packages(modules) for name, tree in modules.items()}
+    done: set[str] = set()
+
+    def walk(name: str, path: tuple[str, ...]) -> Iterator[str]:
+        if name in path:
+            yield " -> ".join((*path[path.index(name) :], name))
+        elif name not in done:
+            for target in sorted(to[name]):
+                yield from walk(target, (*path, name))
+            done.add(name)
+
+    for name in to:
+        yield from walk(name, ())
+
+
+def packages(modules: Modules) -> set[str]:
+    """Return the names of modules that have others below them."""
+    return {name for name in modules if any(other.startswith(f"{name}.") for other in modules)}
+
+
+def talkative(root: Path) -> Iterator[str]:
+    """Yield every package of `unroll` whose `__init__.py` holds anything but a docstring."""
+    modules = read(root)
+    rooms = {name_of(path.parent.relative_to(root)) for path in (root / "unroll").glob("*/*.py")}
+    for name in sorted(rooms):
+        if name not in modules or len(modules[name].body) != 1 or not ast.get_docstring(modules[name]):
+            yield f"{name}: its __init__.py has to hold a docstring and nothing else"
+
+
+# What DVC is told
+
+
+def reach(stage: str, modules: Modules) -> set[str]:
+    """Return the modules of ours that can change an output when a stage is run: not those that are inert."""
+    found: set[str] = set()
+    waiting = {f"stages.{stage}"} | RUN_BY_NAME.get(f"stages.{stage}", set())
+    while waiting := {name for name in waiting & modules.keys() - found if not inert(name, stage, modules)}:
+        found |= waiting
+        waiting = {name for module in waiting for name in imports(running(modules[module]))}
+    return found
+
+
+def inert(module: str, stage: str, modules: Modules) -> bool:
+    """Return whether a module can change no byte of what a stage writes."""
+    if under(module, ITS_WORK.get(stage, ())):
+        return module in packages(modules)
+    known = [name for name in INERT if name not in TOPS]
+    return under(module, known) or module in packages(modules)
 
 
 def wrong_dependencies(root: Path) -> Iterator[str]:
@@ -116,40 +195,70 @@ def wrong_dependencies(root: Path) -> Iterator[str]:
     modules = read(root)
     for stage, declared in stages(root):
         files = {str(path) for path in declared.get("deps", []) if str(path).endswith(".py")}
-        reached = {file_of(root, module) for module in reach(f"stages.{stage}", modules)}
+        reached = {file_of(module) for module in reach(stage, modules)}
         yield from (f"{stage}: {path} is imported and not among the deps" for path in sorted(reached - files))
         yield from (f"{stage}: {path} is among the deps and not imported" for path in sorted(files - reached))
+        brings = "unroll.parts" in imports(running(modules.get(f"stages.{stage}", ast.Module([], []))))
+        if brings and "${item}" not in declared["deps"]:
+            yield f"{stage}: runs parts of one's own, and ${{item}} is not among the deps"
 
 
 def stages(root: Path) -> list[tuple[str, dict[str, Any]]]:
-    """Return the stages that dvc.yaml declares."""
-    return list(yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"].items())
+    """Return what dvc.yaml declares for each stage."""
+    found = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    return [(name, declared["do"]) for name, declared in found.items()]
 
 
-def file_of(root: Path, module: str) -> str:
+def file_of(module: str) -> str:
     """Return a module's file, relative to the root: the inverse of `name_of`."""
-    path = Path(*module.split("."))
-    return (path / "__init__.py" if (root / path).is_dir() else path.with_suffix(".py")).as_posix()
+    return f"{module.replace('.', '/')}.py"
 
 
 def wrong_parameters(root: Path) -> Iterator[str]:
-    """Yield every section of params.yaml that a stage reads and does not declare, or declares and does not read."""
+    """Yield every part of a pipeline file that a stage reads and does not declare, or declares and does not read."""
     modules = read(root)
     for stage, declared in stages(root):
-        wanted = {str(name).removeprefix("${item.pipeline}.") for name in declared.get("params", [])}
+        wanted = {name for entry in declared.get("params", []) for name in names_in(entry)}
         read_here = sections(modules.get(f"stages.{stage}", ast.Module([], [])))
-        yield from (f"{stage}: reads {name}, which is not among its params" for name in sorted(read_here - wanted))
-        yield from (f"{stage}: declares {name}, which it does not read" for name in sorted(wanted - read_here))
+        for name in sorted(read_here):
+            if not any(under(name, [known]) or under(known, [name]) for known in wanted):
+                yield f"{stage}: reads {name}, which is not among its params"
+        for name in sorted(wanted):
+            if not any(under(name, [known]) or under(known, [name]) for known in read_here):
+                yield f"{stage}: declares {name}, which it does not read"
+
+
+def names_in(entry: Any) -> list[str]:
+    """Return the parameters of a pipeline or of the machine that an entry of `params` names."""
+    if isinstance(entry, dict):
+        return [name for file, names in entry.items() for name in names if file.startswith("pipelines/")]
+    return [entry]
 
 
 def sections(tree: ast.AST) -> set[str]:
-    """Return the sections of a pipeline that are taken of the name `params`."""
-    names = {
-        node.attr
+    """Return what a stage takes of its pipeline: of each argument that is annotated as one, by dotted names."""
+    arguments = {
+        argument.arg
         for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "params"
+        if isinstance(node, Function)
+        for argument in node.args.args
+        if argument.annotation is not None and ast.unparse(argument.annotation).endswith("Pipeline")
     }
-    return {field.alias or name for name, field in Pipeline.model_fields.items() if name in names}
+    fields = {name: field.alias or name for name, field in Pipeline.model_fields.items()}
+    inside = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and id(node) not in inside:
+            owner, *names = ast.unparse(node).split(".")
+            if owner in arguments and names[0] == "recipe":
+                found |= RECIPE
+            elif owner in arguments and names[0] in fields:
+                found.add(".".join([fields[names[0]], *names[1:]]).replace("head.family", "head.kind"))
+    return found
+
+
+RECIPE = {"shape", "parts", "prepare", "tokenize", "embed", "model", "train", "machine"}
+"""What `pipeline.recipe` takes of a pipeline."""
 
 
 def unhashed_parameters(root: Path) -> Iterator[str]:
@@ -161,7 +270,11 @@ def unhashed_parameters(root: Path) -> Iterator[str]:
                 yield f"{name}{key}: DVC drops this name from the key of its run cache"
             yield from walk(item, f"{name}{key}.")
 
-    return walk(yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8")), "")
+    for path in [root / "params.yaml", *sorted((root / "pipelines").glob("*.yaml"))]:
+        yield from walk(yaml.safe_load(path.read_text(encoding="utf-8")), f"{path.relative_to(root)}: ")
+
+
+# What one reads
 
 
 def undocumented(root: Path) -> Iterator[str]:
@@ -214,9 +327,10 @@ def too_long(root: Path) -> Iterator[str]:
 
 def untested(root: Path) -> Iterator[str]:
     """Yield every module of `unroll` that no test file mirrors."""
-    for path in sorted((root / "unroll").glob("*.py")):
-        if path.stem != "__init__" and not (root / "tests/unroll" / f"test_{path.stem}.py").is_file():
-            yield f"unroll/{path.name}: no tests/unroll/test_{path.stem}.py"
+    for path in sorted((root / "unroll").rglob("*.py")):
+        mirror = Path("tests") / path.relative_to(root).with_name(f"test_{path.stem.strip('_')}.py")
+        if path.stem != "__init__" and not (root / mirror).is_file():
+            yield f"{path.relative_to(root).as_posix()}: no {mirror.as_posix()}"
 
 
 def pickles(root: Path) -> Iterator[str]:
@@ -234,6 +348,8 @@ def pickles(root: Path) -> Iterator[str]:
 
 RULES: list[Rule] = [
     wrong_imports,
+    circles,
+    talkative,
     wrong_dependencies,
     wrong_parameters,
     unhashed_parameters,
@@ -250,97 +366,205 @@ def test_this_house_keeps(rule: Rule) -> None:
     assert not breaches, "\n" + "\n".join(breaches)
 
 
+def test_order_names_every_package() -> None:
+    there = {
+        path.stem for path in (ROOT / "unroll").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert there - {"__init__"} == set(ORDER)
+
+
+def test_what_is_said_to_be_inert_is_there_and_has_a_reason() -> None:
+    modules = read(ROOT)
+    assert all(name in modules and reason for name, reason in INERT.items())
+
+
+def test_training_depends_on_nothing_that_cannot_change_a_weight() -> None:
+    declared = dict(stages(ROOT))["train"]["deps"]
+    idle = [
+        "scor",
+        "baseline",
+        "quanti",
+        "shortlist",
+        "lexicon",
+        "tracking",
+        "registry",
+        "params/",
+        "plot",
+        "serve",
+        "artifacts",
+        "error",
+    ]
+    assert not [path for path in declared for word in idle if word in path]
+
+
+ASKED = """
+import json, sys
+from pathlib import Path
+from dvc.repo import Repo
+
+idle, trainings = json.load(sys.stdin)
+with Repo() as repo:
+    before = repo.status(targets=trainings)
+    for name in idle:
+        path = Path(name)
+        path.write_bytes(path.read_bytes() + b"# a remark\\n")
+    print(json.dumps([before, repo.status(targets=trainings)]))
+"""
+"""What DVC says of trainings before and after a remark was added to some modules."""
+
+
+def test_a_remark_in_what_can_change_no_weight_leaves_every_training_fresh(tmp_path: Path) -> None:
+    for name in ("unroll", "stages", "pipelines", ".dvc/config", "params.yaml", "dvc.yaml", "dvc.lock"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, tmp_path / name)
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    declared = set(dict(stages(ROOT))["train"]["deps"])
+    idle = sorted({file for top in TOPS for file in files_of(tmp_path, top)} - declared - {"unroll/parts.py"})
+    assert {"unroll/evaluate/plots.py", "unroll/params/train.py", "unroll/artifacts/manifest.py"} < set(idle)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
+    asked = json.dumps([idle, [f"train@{pipeline}" for pipeline in grid(ROOT)]])
+    done = subprocess.run(
+        [sys.executable, "-c", ASKED], cwd=tmp_path, input=asked, capture_output=True, text=True,
+        env=environment | {"DVC_SITE_CACHE_DIR": str(tmp_path / "cache")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    before, after = json.loads(done.stdout)
+    assert before.keys() == {f"train@{pipeline}" for pipeline in grid(ROOT)}  # nothing was pulled: data is not there
+    assert after == before
+
+
+def files_of(root: Path, top: str) -> Iterator[str]:
+    """Yield the .py files of a package, relative to the root."""
+    return (path.relative_to(root).as_posix() for path in (root / top).rglob("*.py"))
+
+
+def test_every_stage_writes_manifests_and_so_watches_their_format() -> None:
+    for _, declared in stages(ROOT):
+        assert {"unroll/artifacts/manifest.py": ["FORMAT"]} in declared["params"]
+    assert manifest.FORMAT == 1
+
+
 def test_the_table_of_the_lecture_names_files_and_tests_that_exist() -> None:
     table = (ROOT / "docs/lecture.md").read_text(encoding="utf-8")
     tests = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", table)
     assert len(tests) > 40
     for path, name in tests:
         assert not name or f"def {name}(" in (ROOT / path).read_text(encoding="utf-8"), f"{path}::{name}"
-    files = re.findall(r"`((?:unroll|stages|benchmarks|pipelines)/[\w/]+\.py)`", table)
+    files = re.findall(r"`((?:unroll|stages|benchmarks|pipelines)/[\w/]+\.(?:py|yaml))`", table)
     assert files
     assert not [path for path in files if not (ROOT / path).is_file()]
 
 
-def test_order_names_every_module() -> None:
-    assert {path.stem for path in (ROOT / "unroll").glob("*.py")} - {"__init__"} <= set(ORDER)
-
-
-def test_make_smoke_turns_down_parameters_that_every_pipeline_has(make_params: Callable[..., Pipeline]) -> None:
+def test_make_smoke_turns_down_parameters_that_every_pipeline_has() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     told = re.findall(r"([a-z_.]+)=(\d+)", makefile.partition("SMALL :=")[2].partition("\n\n")[0])
     small = {name: int(value) for name, value in told}
     assert len(small) > 5
-    for pipeline in yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["pipelines"]:
-        document = dump(make_params(pipeline))
+    for pipeline in grid(ROOT):
+        document = dump(load(ROOT, pipeline))
         for name in small:
             section, _, parameter = name.partition(".")
             assert parameter in document[section], f"{pipeline}: {name}"
-        smaller = make_params(pipeline, **small)
-        assert smaller.train.updates < document["train"]["updates"]
-        assert smaller.train.validate_every < smaller.train.updates, "the best weights are chosen, not the only ones"
-        assert smaller.prepare.max_rows is not None
+        assert small["train.updates"] < document["train"]["updates"]
+        assert small["train.validate_every"] < small["train.updates"], "the best weights are chosen, not the only ones"
 
 
 GOOD = {
-    "dvc.yaml": "stages: {tokenize: {deps: [data/raw, stages/__init__.py, stages/tokenize.py, unroll/__init__.py,"
-    ' unroll/errors.py, unroll/text.py], params: ["${item.pipeline}.tokenize", "${item.pipeline}.register"]}}',
-    "params.yaml": "translate: {tokenize: {vocab_size: 8}}",
+    "dvc.yaml": "stages: {tokenize: {do: {deps: [data/raw, stages/tokenize.py, unroll/data/text.py],"
+    " params: [{'pipelines/${key}.yaml': [tokenize, register, model.head.kind]}]}}}",
+    "params.yaml": "pipelines: {translate: unroll/parts.py}",
+    "pipelines/translate.yaml": "tokenize: {vocab_size: 8}",
     "stages/__init__.py": '"""Doc."""\nfrom unroll.errors import UnrollError',
-    "stages/tokenize.py": '"""Doc."""\nfrom stages import UnrollError\nfrom unroll import text\n'
-    "def run(params: params.Pipeline):\n    'Doc.'\n    return text, params.tokenize.vocab_size, params.register_",
+    "stages/tokenize.py": '"""Doc."""\nfrom stages import UnrollError\nfrom unroll.data import text\n'
+    "def run(one: params.Pipeline):\n    'Doc.'\n"
+    "    return text, one.tokenize.vocab_size, one.register_, one.model.head.family",
     "unroll/__init__.py": '"""Doc."""',
     "unroll/errors.py": '"""Doc."""\nclass UnrollError(Exception):\n    "Doc."\n    def shown(self):\n        "Doc."',
-    "unroll/text.py": '"""Doc."""\nfrom unroll.errors import UnrollError\nclass TextError(UnrollError):\n'
+    "unroll/data/__init__.py": '"""Doc."""',
+    "unroll/data/text.py": '"""Doc."""\nfrom unroll.errors import UnrollError\nclass TextError(UnrollError):\n'
     '    "Doc."\n    def shown(self): ...',
-    "pipelines/__init__.py": '"""Doc."""',
     "tests/unroll/test_errors.py": "",
-    "tests/unroll/test_text.py": "",
+    "tests/unroll/data/test_text.py": "",
 }
+TEXT = "unroll/data/text.py"
 BREACHES = [
     (
         wrong_imports,
-        {"unroll/errors.py": "def f():\n    from unroll import text"},
-        "unroll.errors imports unroll.text",
+        {"unroll/errors.py": "def f():\n    from unroll.data import text"},
+        "unroll.errors imports unroll.data",
     ),
     (wrong_imports, {"unroll/odd.py": "import unroll.errors"}, "unroll.odd imports unroll.errors"),
-    (wrong_imports, {"unroll/search.py": "from unroll.errors import X"}, "unroll.search imports unroll.errors"),
-    (wrong_imports, {"unroll/search.py": "import unroll"}, "unroll.search imports unroll"),
-    (wrong_imports, {"unroll/text.py": "import stages"}, "unroll.text imports stages"),
-    (wrong_imports, {"unroll/text.py": "import mlflow.pyfunc"}, "unroll.text imports mlflow"),
-    (wrong_imports, {"stages/tokenize.py": "from mlflow import start_run"}, "stages.tokenize imports mlflow"),
     (
         wrong_imports,
-        {"unroll/predictor.py": "from unroll import tracking", "unroll/tracking.py": ""},
-        "unroll.predictor imports unroll.tracking",
+        {"unroll/predict/search.py": "from unroll.errors import X"},
+        "unroll.predict.search imports unroll",
     ),
-    (wrong_imports, {"unroll/cli.py": "import unroll.plots", "unroll/plots.py": ""}, "unroll.cli imports unroll.plots"),
+    (
+        wrong_imports,
+        {"unroll/nn/cells.py": "import unroll.artifacts", "unroll/artifacts.py": ""},
+        "unroll.nn.cells imports",
+    ),
+    (wrong_imports, {TEXT: "import stages"}, "unroll.data.text imports stages"),
+    (wrong_imports, {TEXT: "import mlflow.pyfunc"}, "unroll.data.text imports mlflow"),
+    (wrong_imports, {"stages/tokenize.py": "from mlflow import start_run"}, "stages.tokenize imports mlflow"),
+    (wrong_imports, {TEXT: "from lightning_fabric import Fabric"}, "unroll.data.text imports lightning_fabric"),
+    (
+        wrong_imports,
+        {"unroll/predict/predictor.py": "from unroll.registry import live", "unroll/registry/live.py": ""},
+        "unroll.predict.predictor imports unroll.registry",
+    ),
+    (
+        wrong_imports,
+        {"unroll/cli.py": "import unroll.evaluate.plots", "unroll/evaluate/plots.py": ""},
+        "unroll.cli imports",
+    ),
     (wrong_imports, {"stages/embed.py": "from stages.tokenize import f"}, "stages.embed imports stages.tokenize"),
-    (wrong_imports, {"pipelines/n_to_m.py": "import torch"}, "pipelines.n_to_m imports torch"),
-    (wrong_imports, {"pipelines/n_to_m.py": "from unroll import text"}, "pipelines.n_to_m imports unroll.text"),
+    (
+        circles,
+        {TEXT: "def f():\n    from unroll.data import ids", "unroll/data/ids.py": "from unroll.data.text import f"},
+        "unroll.data.text -> unroll.data.ids -> unroll.data.text",
+    ),
+    (
+        talkative,
+        {"unroll/data/__init__.py": '"""Doc."""\nfrom unroll.data.text import f'},
+        "unroll.data: its __init__.py",
+    ),
+    (talkative, {"unroll/data/__init__.py": ""}, "unroll.data: its __init__.py"),
+    (talkative, {"unroll/nn/cells.py": ""}, "unroll.nn: its __init__.py"),
     (
         wrong_dependencies,
-        {"unroll/text.py": "def f():\n    from unroll.batches import g", "unroll/batches.py": ""},
-        "tokenize: unroll/batches.py is imported and not among the deps",
+        {TEXT: "def f():\n    from unroll.data.ids import g", "unroll/data/ids.py": ""},
+        "tokenize: unroll/data/ids.py is imported and not among the deps",
     ),
     (
         wrong_dependencies,
-        {"stages/tokenize.py": "if TYPE_CHECKING:\n    from unroll import text"},
-        "tokenize: unroll/text.py is among the deps and not imported",
+        {"stages/tokenize.py": "if TYPE_CHECKING:\n    from unroll.data import text"},
+        "tokenize: unroll/data/text.py is among the deps and not imported",
+    ),
+    (
+        wrong_dependencies,
+        {"stages/tokenize.py": "from unroll import parts", "unroll/parts.py": ""},
+        "tokenize: runs parts of one's own, and ${item} is not among the deps",
     ),
     (
         wrong_parameters,
-        {"stages/tokenize.py": "params.train"},
-        "tokenize: reads train, which is not among its params",
+        {"stages/tokenize.py": "def run(any: Pipeline): any.train.updates"},
+        "tokenize: reads train.updates, which is not among its params",
+    ),
+    (
+        wrong_parameters,
+        {"stages/tokenize.py": "def run(any: Pipeline): any.recipe"},
+        "tokenize: reads embed, which is not among its params",
     ),
     (wrong_parameters, {"stages/tokenize.py": ""}, "tokenize: declares register, which it does not read"),
-    (unhashed_parameters, {"params.yaml": "a: {b: {size: 1}}"}, "a.b.size: DVC drops this name"),
-    (undocumented, {"unroll/text.py": "import re"}, "unroll.text: no docstring"),
-    (undocumented, {"unroll/text.py": "def f(): ..."}, "unroll.text.f: no docstring"),
-    (undocumented, {"unroll/text.py": "class A:\n    def f(self): ..."}, "unroll.text.A.f: no docstring"),
-    (too_long, {"unroll/text.py": "def f():\n" + LONGEST * "    print()\n"}, "unroll.text.f: 61 lines, of at most 60"),
-    (untested, {"unroll/batches.py": ""}, "unroll/batches.py: no tests/unroll/test_batches.py"),
-    (pickles, {"unroll/text.py": "def f():\n    import pickle"}, "unroll.text imports pickle"),
-    (pickles, {"unroll/text.py": "torch.load('x')"}, "unroll.text, line 1: torch.load"),
+    (unhashed_parameters, {"pipelines/a.yaml": "b: {size: 1}"}, "pipelines/a.yaml: b.size: DVC drops this name"),
+    (undocumented, {TEXT: "import re"}, "unroll.data.text: no docstring"),
+    (undocumented, {TEXT: "def f(): ..."}, "unroll.data.text.f: no docstring"),
+    (undocumented, {TEXT: "class A:\n    def f(self): ..."}, "unroll.data.text.A.f: no docstring"),
+    (too_long, {TEXT: "def f():\n" + LONGEST * "    print()\n"}, "unroll.data.text.f: 61 lines, of at most 60"),
+    (untested, {"unroll/data/ids.py": ""}, "unroll/data/ids.py: no tests/unroll/data/test_ids.py"),
+    (pickles, {TEXT: "def f():\n    import pickle"}, "unroll.data.text imports pickle"),
+    (pickles, {TEXT: "torch.load('x')"}, "unroll.data.text, line 1: torch.load"),
     (pickles, {"stages/tokenize.py": "np.load(x, allow_pickle=True)"}, "stages.tokenize, line 1: allow_pickle=True"),
 ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,19 +9,25 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from lightning_fabric import Fabric
 
-from stages import tokenize as tokenize_stage
-from unroll import artifacts, checkpoints, lexicon, params, text, training
-from unroll.batches import batches
-from unroll.model import Network, build
-from unroll.params import Pipeline, Recipe
-from unroll.predictor import Predictor
+from tests import recipes
+from unroll.artifacts import store
+from unroll.artifacts.manifest import MANIFEST, Manifest, dump_json, identity, sha256
+from unroll.data import lexicon, tokenizers, tokenizing
+from unroll.data.batches import batches
+from unroll.data.ids import Ids, write_ids
+from unroll.data.tokenizers import ItemReader
+from unroll.nn.model import Network, build
+from unroll.params.pipeline import Pipeline, Recipe
+from unroll.predict import checkpoints
+from unroll.predict.fast import Fast
+from unroll.predict.predictor import Predictor
+from unroll.shapes import SIDES
+from unroll.training import loop
 
-SECTIONS = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
 SMALL = {"embed__dimensions": 16, "train__batch_tokens": 128, "train__learning_rate": 0.01, "train__warmup": 10,
-         "train__updates": 200, "train__log_every": 50, "train__validate_every": 200, "train__threads": 1,
+         "train__updates": 200, "train__log_every": 50, "train__validate_every": 200,
          "train__label_smoothing": 0.0, "train__sampled_softmax": 0, "train__average": 1, "model__dropout": 0.0,
          "model__encoder__hidden": 32}  # fmt: skip
 OWN: dict[str, dict[str, Any]] = {
@@ -31,56 +36,53 @@ OWN: dict[str, dict[str, Any]] = {
     "caption": {"model__head__hidden": 32},
     "language": {"tokenize__source__vocab_size": 60, "model__encoder__hidden": 16, "train__bptt": 16},
 }
-SIDES = ("source", "target")
 Pairs = Sequence[tuple[str, str]]
 
 
 def pipeline(section: str = "translate", /, **changes: Any) -> Pipeline:
-    """A shipped pipeline, small, with changes such as `model__head__cell="gru"`; `hidden` is that of both parts."""
-    document = copy.deepcopy(SECTIONS[section])
+    """One of the tests' recipes, small, with changes as `model__head__cell="gru"`; `hidden` is that of both parts."""
     if (hidden := changes.pop("hidden", None)) is not None:
-        parts = ("encoder", "head") if document["model"]["head"]["kind"] == "decoder" else ("encoder",)
+        decoder = recipes.document(section)["model"]["head"]["kind"] == "decoder"
+        parts = ("encoder", "head") if decoder else ("encoder",)
         changes = {f"model__{part}__hidden": hidden for part in parts} | changes
-    for path, value in (SMALL | OWN.get(section, {}) | changes).items():
-        *parts, name = path.split("__")
-        owner = document
-        for part in parts:
-            owner = owner[part]
-        owner[name] = value
-    return params.parse(Pipeline, document, "tiny")
+    dotted = {path.replace("__", "."): value for path, value in (SMALL | OWN.get(section, {}) | changes).items()}
+    return recipes.make(section, **dotted)
 
 
 def recipe(settings: Pipeline) -> Recipe:
     """The part of a pipeline that a checkpoint remembers."""
-    section = params.dump(settings)
-    return params.parse(Recipe, {name: section[name] for name in Recipe.model_fields}, "tiny")
+    return settings.recipe
 
 
-def tokenize(folder: Path, settings: Pipeline, pairs: Pairs) -> dict[str, text.Tokenizer]:
-    """Write tokenizers and ids as the tokenize stage would; the last tenth of the pairs is for validation."""
+def tokenize(folder: Path, settings: Pipeline, pairs: Pairs) -> dict[str, ItemReader]:
+    """Write readers and ids as the tokenize stage would; the last tenth of the pairs is for validation."""
     folder.mkdir(parents=True, exist_ok=True)
     cut = len(pairs) - len(pairs) // 10
     source, target = settings.tokenize.source, settings.tokenize.target
     columns = {side: [pair[index] for pair in pairs] for index, side in enumerate(SIDES)}
     if target is None:
-        tokenizers = dict.fromkeys(SIDES, text.train([t for pair in pairs for t in pair], source))
+        readers = dict.fromkeys(SIDES, tokenizers.train([t for pair in pairs for t in pair], source))
     else:
-        tokenizers = {"source": text.train(columns["source"], source), "target": text.train(columns["target"], target)}
-    for side, tokenizer in tokenizers.items():
-        tokenizer.save(folder, side)
-        text.write_ids(folder, "train", side, tokenizer, columns[side][:cut])
-        text.write_ids(folder, "valid", side, tokenizer, columns[side][cut:])
-    if tokenize_stage.parallel(settings):
-        sizes = len(tokenizers["source"]), len(tokenizers["target"])
-        ids = [text.open_ids(folder, "train", side) for side in SIDES]
-        lexicon.learn(ids[0], ids[1], sizes, settings.tokenize.joint).save(folder)
-    return tokenizers
+        kinds = {"source": source, "target": target}
+        readers = {side: tokenizers.train(columns[side], kind) for side, kind in kinds.items()}
+    for side, reader in readers.items():
+        reader.save(folder, side)
+        write_ids(folder, "train", side, reader, columns[side][:cut])
+        write_ids(folder, "valid", side, reader, columns[side][cut:])
+    return readers
 
 
-def build_model(settings: Pipeline, tokenizers: dict[str, text.Tokenizer]) -> Network:
+def lexicon_of(folder: Path, settings: Pipeline) -> lexicon.Lexicon | None:
+    """The lexicon of the ids in a folder, where both sides are text."""
+    if not tokenizing.parallel(settings.tokenize, settings.sides):
+        return None
+    return lexicon.of(folder, settings.tokenize.joint)
+
+
+def build_model(settings: Pipeline, readers: dict[str, ItemReader]) -> Network:
     """A model that has learnt nothing."""
     random = np.random.default_rng(0)
-    sizes = {side: len(tokenizers[side]) for side in SIDES}
+    sizes = {side: len(readers[side]) for side in SIDES}
     vectors = {side: random.normal(0, 0.5, (size, settings.embed.dimensions)) for side, size in sizes.items()}
     return build(recipe(settings), sizes, vectors)
 
@@ -90,16 +92,12 @@ def train(folder: Path, settings: Pipeline, pairs: Pairs) -> tuple[Network, Pred
 
     Running text is scored by its mean nats a token instead, with a minus.
     """
-    tokenizers = tokenize(folder, settings, pairs)
+    readers = tokenize(folder, settings, pairs)
     torch.manual_seed(settings.train.seed)
-    torch.set_num_threads(settings.train.threads)
-    model = build_model(settings, tokenizers)
-    predictor = Predictor(model, tokenizers, recipe(settings))
-    sides = SIDES[:1] if settings.autoregressive else SIDES
-    splits = [
-        batches(recipe(settings), *(text.open_ids(folder, split, side) for side in sides))
-        for split in ("train", "valid")
-    ]
+    torch.set_num_threads(settings.machine.threads)
+    model = build_model(settings, readers)
+    predictor = Predictor(model, readers, recipe(settings), decode=Fast(model, lexicon_of(folder, settings)))
+    splits = [batches(settings, *(Ids(folder, split, side) for side in settings.sides)) for split in ("train", "valid")]
     held_out = pairs[len(pairs) - len(pairs) // 10 :]
 
     def score(loss: float) -> float:
@@ -113,8 +111,8 @@ def train(folder: Path, settings: Pipeline, pairs: Pairs) -> tuple[Network, Pred
 
     fabric = Fabric(accelerator="cpu", devices=1)
     last = 0.0
-    learning = training.Training(model, len(tokenizers["target"]), *splits, score, settings.train, fabric)
-    for progress in training.fit(learning):
+    learning = loop.Training(model, len(readers["target"]), *splits, score, settings.train, fabric)
+    for progress in loop.fit(learning):
         last = progress.valid_score if progress.valid_score is not None else last
     return model, predictor, last
 
@@ -123,24 +121,27 @@ def checkpoint(folder: Path, settings: Pipeline | None = None, pairs: Pairs | No
     """Write a checkpoint of a model that has learnt nothing, with the ancestry of a real one; return its folder."""
     settings = settings or pipeline(train__updates=11)
     pairs = pairs or [(f"I drink {n}", f"Bebo {n}") for n in ("milk", "water", "tea", "wine", "it")] * 4
-    inputs: dict[str, artifacts.Manifest] = {}
-    with artifacts.writing(folder / "prepared", "prepared", {}) as aside:
+    inputs: dict[str, Manifest] = {}
+    with store.writing(folder / "prepared", "prepared", {}) as aside:
         (aside / "test.tsv").write_text("".join(f"{s}\t{t}\t\n" for s, t in pairs), encoding="utf-8")
-    inputs["prepared"] = artifacts.verify(folder / "prepared", "prepared")
-    with artifacts.writing(folder / "tokenized", "tokenized", inputs) as aside:
-        tokenizers = tokenize(aside, settings, pairs)
+    inputs["prepared"] = store.verify(folder / "prepared", "prepared")
+    with store.writing(folder / "tokenized", "tokenized", inputs) as aside:
+        readers = tokenize(aside, settings, pairs)
     torch.manual_seed(0)
-    model = build_model(settings, tokenizers)
-    inputs["tokenized"] = artifacts.verify(folder / "tokenized", "tokenized")
+    model = build_model(settings, readers)
+    inputs["tokenized"] = store.verify(folder / "tokenized", "tokenized")
+    with store.writing(folder / "lexicon", "lexicon", {"tokenized": inputs["tokenized"]}) as aside:
+        if found := lexicon_of(folder / "tokenized", settings):
+            found.save(aside)
     checkpoints.save(folder / "model", model, recipe(settings), folder / "tokenized", inputs)
     return folder / "model"
 
 
 def sign(folder: Path) -> None:
     """Give a folder a manifest that agrees with its files, as someone with ill intent would."""
-    manifest = json.loads((folder / artifacts.MANIFEST).read_text(encoding="utf-8"))
-    names = {path.name for path in folder.iterdir()} - {artifacts.MANIFEST}
-    manifest["files"] = {name: artifacts.sha256(folder / name) for name in sorted(names)}
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    names = {path.name for path in folder.iterdir()} - {MANIFEST}
+    manifest["files"] = {name: sha256(folder / name) for name in sorted(names)}
     del manifest["sha256"]
-    text = artifacts.dump_json(manifest | {"sha256": artifacts.identity(manifest)})
-    (folder / artifacts.MANIFEST).write_text(text, encoding="utf-8", newline="")
+    text = dump_json(manifest | {"sha256": identity(manifest)})
+    (folder / MANIFEST).write_text(text, encoding="utf-8", newline="")

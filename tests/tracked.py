@@ -8,10 +8,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from stages import Folders
-from unroll import artifacts, params, tracking
+from tests import recipes
+from unroll.artifacts import manifest, store
+from unroll.data import tokenizers
+from unroll.folders import Folders
+from unroll.nn import model
+from unroll.params.evaluate import Search
+from unroll.params.pipeline import Pipeline, Recipe
+from unroll.predict import checkpoints
+from unroll.registry import tracking
+from unroll.registry.runs import record as record_run
+from unroll.registry.versions import Registration
+from unroll.registry.versions import register as register_run
 
-ROOT = Path(__file__).parents[1]
 PAIRS = [
     ("I read a book.", "Leo un libro."),
     ("The milk is cold.", "La leche está fría."),
@@ -22,66 +31,59 @@ PAIRS = [
 ]
 
 
-def settings() -> params.Pipeline:
-    """Return the shipped translation pipeline with a model of a few hundred weights."""
-    document = params.dump(params.load(ROOT / "params.yaml", "translate"))
-    document["tokenize"]["source"] |= {"kind": "char", "vocab_size": 400}
-    document["embed"] |= {"dimensions": 4}
-    for part in ("encoder", "head"):
-        document["model"][part] |= {"hidden": 8}
-    document["train"] |= {"sampled_softmax": 0}
-    return params.parse(params.Pipeline, document, "test")
+def settings() -> Pipeline:
+    """Return a translation pipeline with a model of a few hundred weights."""
+    small = {"tokenize.source.kind": "char", "tokenize.source.vocab_size": 400, "embed.dimensions": 4}
+    small |= {"model.encoder.hidden": 8, "model.head.hidden": 8, "train.sampled_softmax": 0}
+    return recipes.make("translate", **small)
 
 
-def recipe() -> params.Recipe:
+def recipe() -> Recipe:
     """Return what the small model is made by."""
-    document = params.dump(settings())
-    return params.parse(params.Recipe, {name: document[name] for name in params.Recipe.model_fields}, "test")
+    return settings().recipe
 
 
 def make_folders(root: Path, hypotheses: Sequence[str], seed: int = 1, corpus: str = "spa") -> Folders:
     """Write every folder between a corpus and its scores; `seed` tells models apart, `corpus` the test sets."""
     folders = Folders(root, "translate")
-    with artifacts.writing(folders.raw, "raw", {}) as raw:
+    with store.writing(folders.raw, "raw", {}) as raw:
         (raw / "spa.tsv").write_text(corpus)
-    inputs = {"raw": artifacts.verify(folders.raw, "raw")}
-    with artifacts.writing(folders.prepared, "prepared", inputs) as prepared:
+    inputs = {"raw": store.verify(folders.raw, "raw")}
+    with store.writing(folders.prepared, "prepared", inputs) as prepared:
         (prepared / "test.tsv").write_text(corpus)
-    inputs = {"prepared": artifacts.verify(folders.prepared, "prepared")}
+    inputs = {"prepared": store.verify(folders.prepared, "prepared")}
     _tokenize(folders, inputs)
-    inputs |= {"tokenized": artifacts.verify(folders.tokenized, "tokenized")}
-    with artifacts.writing(folders.embedded, "embedded", {"tokenized": inputs["tokenized"]}) as embedded:
+    inputs |= {"tokenized": store.verify(folders.tokenized, "tokenized")}
+    with store.writing(folders.embedded, "embedded", {"tokenized": inputs["tokenized"]}) as embedded:
         (embedded / "source.safetensors").write_text("")
-    inputs |= {"embedded": artifacts.verify(folders.embedded, "embedded")}
+    inputs |= {"embedded": store.verify(folders.embedded, "embedded")}
     _train(folders, inputs, seed)
     evaluate(folders, hypotheses)
     return folders
 
 
 def _tokenize(folders: Folders, inputs: dict[str, Any]) -> None:
-    from unroll import text
-
-    tokenizer = text.train([side for pair in PAIRS for side in pair], recipe().tokenize.source)
-    with artifacts.writing(folders.tokenized, "tokenized", inputs) as tokenized:
+    tokenizer = tokenizers.train([side for pair in PAIRS for side in pair], recipe().tokenize.source)
+    with store.writing(folders.tokenized, "tokenized", inputs) as tokenized:
         tokenizer.save(tokenized, "source")
         tokenizer.save(tokenized, "target")
+    with store.writing(folders.lexicon, "lexicon", {"tokenized": store.verify(folders.tokenized, "tokenized")}):
+        pass  # nothing was learnt
 
 
 def _train(folders: Folders, inputs: dict[str, Any], seed: int) -> None:
     import numpy as np
     import torch
 
-    from unroll import checkpoints, model, text
-
     torch.manual_seed(seed)
-    size = len(text.load(folders.tokenized, "source"))
+    size = len(tokenizers.load(folders.tokenized, "source"))
     vectors = np.random.default_rng(seed).normal(size=(size, 4)).astype(np.float32)
     sides = ("source", "target")
     network = model.build(recipe(), dict.fromkeys(sides, size), dict.fromkeys(sides, vectors))
     checkpoints.save(folders.model, network, recipe(), folders.tokenized, inputs)
-    artifacts.write_file(folders.reports / "train.json", artifacts.dump_json({"updates": 4, "best_valid_score": 9.5}))
+    store.write_file(folders.reports / "train.json", manifest.dump_json({"updates": 4, "best_valid_score": 9.5}))
     rows = ["update,train_loss,valid_score", "2,3.5,", "4,2.25,9.5"]
-    artifacts.write_file(folders.reports / "curves.csv", "\n".join(rows) + "\n")
+    store.write_file(folders.reports / "curves.csv", "\n".join(rows) + "\n")
 
 
 WORTH = {"bleu": None, "accuracy": (0, 1, 1), "perplexity": (-7.5, -3.0, 3)}
@@ -90,7 +92,7 @@ WORTH = {"bleu": None, "accuracy": (0, 1, 1), "perplexity": (-7.5, -3.0, 3)}
 
 def evaluate(folders: Folders, hypotheses: Sequence[str], main: str = "bleu", weight: int | None = None) -> None:
     """Write an evaluation in which the model said `hypotheses`, judged by the score `main`."""
-    inputs = {kind: artifacts.verify(getattr(folders, kind), kind) for kind in ("model", "prepared")}
+    inputs = {kind: store.verify(getattr(folders, kind), kind) for kind in ("model", "prepared")}
     rows: list[dict[str, Any]] = [
         {"source": source, "references": [target], "hypothesis": said, "greedy": said, "score": -1.0}
         for (source, target), said in zip(PAIRS, hypotheses, strict=True)
@@ -99,7 +101,7 @@ def evaluate(folders: Folders, hypotheses: Sequence[str], main: str = "bleu", we
     if worth := WORTH[main]:
         for row, is_right in zip(rows, right, strict=True):
             row |= {"value": worth[is_right], "weight": weight or worth[2]}
-    with artifacts.writing(folders.evaluation, "evaluation", inputs) as folder:
+    with store.writing(folders.evaluation, "evaluation", inputs) as folder:
         (folder / "test.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     report = {
         "main": main,
@@ -108,7 +110,7 @@ def evaluate(folders: Folders, hypotheses: Sequence[str], main: str = "bleu", we
         "sentences": len(rows),
         "signature": "nrefs:var|case:mixed",
     }
-    artifacts.write_file(folders.reports / "evaluate.json", artifacts.dump_json(report))
+    store.write_file(folders.reports / "evaluate.json", manifest.dump_json(report))
     for name in ("pictures/attention.png", "embed/embeddings.png"):
         (folders.reports / name).parent.mkdir(parents=True, exist_ok=True)
         (folders.reports / name).write_bytes(b"a picture")
@@ -117,6 +119,32 @@ def evaluate(folders: Folders, hypotheses: Sequence[str], main: str = "bleu", we
 def answers(right: int) -> list[str]:
     """Return hypotheses of which this many are right."""
     return [target if i < right else "No sé." for i, (_, target) in enumerate(PAIRS)]
+
+
+def record(folders: Folders) -> str:
+    """Mirror the folders into a run, and return its id."""
+    return record_run(settings().evaluate.search, settings().register_, folders)
+
+
+def register(folders: Folders) -> Registration:
+    """Record the folders, and register what was recorded."""
+    return register_with(settings().evaluate.search, folders)
+
+
+def register_with(search: Search, folders: Folders) -> Registration:
+    """Record and register the folders as scored with another search."""
+    run = record_run(search, settings().register_, folders)
+    return register_run(search, settings().register_, folders, run)
+
+
+def version(number: str) -> Any:
+    """Return a version of the registry."""
+    return client().get_model_version("translate", number)
+
+
+def champion() -> str:
+    """Return the number of the version that is champion."""
+    return str(client().get_model_version_by_alias("translate", "champion").version)
 
 
 def client() -> Any:

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unroll.card import COMMANDS
+from unroll import processes
+from unroll.asking import able, by_command
 from unroll.errors import DataError, IntegrityError, ParamsError, one_line
+from unroll.extras import needing
 
 if TYPE_CHECKING:
-    from unroll.params import Recipe, Search
-    from unroll.predictor import Prediction, Predictor
-
-KINDS = {command: kind for kind, command in COMMANDS.items()}
-"""{command: the kind of search it asks with}"""
+    from unroll.params.evaluate import Search
+    from unroll.params.pipeline import Recipe
+    from unroll.predict.predictor import Prediction, Predictor
 
 app = typer.Typer(
     help="Recurrent sequence models, from raw text to a registered model.",
@@ -83,6 +83,21 @@ Columns = Annotated[
     bool, typer.Option("--columns", help="A line for each token: token, tab, label; an empty line behind each text.")
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads. Without it, as many as torch takes.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from unroll.face import __version__
+
+        print(f"unroll {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def unroll(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Recurrent sequence models, from raw text to a registered model."""
 
 
 @app.command()
@@ -165,10 +180,9 @@ def lineage(
     ] = "data/translate/model",
 ) -> None:
     """Print where a model comes from, as a tree, after checking every hash."""
-    from unroll.lineage import describe
-    from unroll.registry import resolve
+    from unroll.artifacts.lineage import describe
 
-    print(describe(resolve(model)), end="")
+    print(describe(_folder(model)), end="")
 
 
 @app.command()
@@ -182,13 +196,12 @@ def verify(
     ] = None,
     remote: Annotated[bool, typer.Option("--remote", help="Read DVC's default remote through as well.")] = False,
 ) -> None:
-    """Compute every hash anew, down to the raw files, and name the files that are not what they were."""
-    from unroll.registry import resolve
-    from unroll.verification import folders, rotten, wrong
+    """Compute every hash again, down to the raw files, and name the files that are not what they were."""
+    from unroll.artifacts.verification import folders, rotten, wrong
 
     checked = 0
     found: list[str] = []
-    for folder in [folder for place in places or ["data"] for folder in folders(resolve(place))]:
+    for folder in [folder for place in places or ["data"] for folder in folders(_folder(place))]:
         told = list(wrong(folder))
         print(f"{'rotten' if told else 'whole'}\t{folder}")
         checked, found = checked + 1, found + told
@@ -197,30 +210,32 @@ def verify(
     for line in found:
         print(f"unroll: {line}", file=sys.stderr)
     if found:
-        raise IntegrityError(f"{len(found)} found wrong, {checked} folders checked; mend what is named above")
+        raise IntegrityError(f"{len(found)} found wrong, {checked} folders checked; fix what is named above")
 
 
 @app.command()
 def plan(
-    pipeline: Annotated[str, typer.Argument(help="A section of params.yaml, tokenized and embedded.")] = "translate",
+    pipeline: Annotated[str, typer.Argument(help="A file of pipelines/, tokenized and embedded.")] = "translate",
     minutes: Annotated[float, typer.Option(min=0, help="For training; the other stages come on top.")] = 10.0,
 ) -> None:
     """Measure this machine, and say how many updates with which settings make the best model of the time at hand.
 
     The number of updates, not the clock, ends a training: so the same plan gives the same model again.
     """
-    from stages import Folders
-    from stages.train import declared, start
-    from unroll.params import load
-    from unroll.planning import plan as plans
+    with needing("train", "a plan"):
+        from unroll.training.planning import plan as plans
+        from unroll.training.setup import start
+    from unroll.folders import PIPELINE_FILES, Folders
+    from unroll.params.reading import load
 
-    section, folders = load(Path("params.yaml"), pipeline), Folders(Path(), pipeline)
+    settings, folders = load(Path(), pipeline), Folders(Path(), pipeline)
     for kind in ("tokenized", "embedded"):
         if not getattr(folders, kind).is_dir():
             raise DataError(f"{getattr(folders, kind)}: not there yet; make it with dvc repro embed@{pipeline}")
-    for found in plans(section, minutes, lambda settings: start(declared(settings), folders)[1]):
+    for found in plans(settings, minutes, lambda changed: start(changed.recipe, folders)[1]):
         print(found)
-    told = " ".join(f"-S {pipeline}.{name}={value}" for name, value in found.changes.items())
+    file = f"{PIPELINE_FILES}/{pipeline}.yaml"
+    told = " ".join(f"-S '{file}:{name}={value}'" for name, value in found.changes.items())
     print(f"dvc exp run {told} register@{pipeline}")
 
 
@@ -233,23 +248,25 @@ def serve(
     threads: Threads = None,
 ) -> None:
     """Answer over HTTP, on this machine alone, with limits on what one request may ask for."""
-    from unroll.processes import free
-    from unroll.serving import serve as answers
+    with needing("serve", "a server"):
+        from unroll.serve.http import serve as answers
 
-    free(port)
-    answers(_load(model, threads), port)
+        processes.free(port)
+        answers(_load(model, threads), port)
 
 
 @app.command()
 def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="A free port.")] = 5000) -> None:
     """Show runs and models in MLflow's pages, on this machine alone."""
-    from unroll.ui import serve
+    with needing("track", "MLflow's pages"):
+        from unroll.serve.ui import serve
 
-    serve(port)
+        serve(port)
 
 
 def main() -> None:
-    """Run the command line; what a person can mend ends in one line and an exit code."""
+    """Run the command line; what a person can fix ends in one line and an exit code."""
+    processes.wait_briefly()
     with one_line():
         app()
 
@@ -257,48 +274,45 @@ def main() -> None:
 def _predictor(command: str, model: str, threads: int | None) -> Predictor:
     """Return the predictor of a model that can do what the command wants."""
     predictor = _load(model, threads)
-    _check(command, model, predictor.params)
+    _check(command, model, predictor.recipe)
     return predictor
 
 
 def _load(model: str, threads: int | None) -> Predictor:
     """Return the predictor of a checkpoint folder, or of a registered version, which searches as it was scored."""
-    registered = model.startswith("models:")
-    if registered:
-        from unroll.registry import resolve
+    from unroll.face import load
 
-        folder = resolve(model)
-    else:
-        folder = Path(model)
-        if not folder.is_dir():
-            raise ParamsError(
-                f"--model {model}: no such folder; make one with make repro, or name a version: models:/NAME@champion"
-            )
-    from unroll.params import load_search
-    from unroll.predictor import Predictor
+    try:
+        return load(model, threads=threads)
+    except ParamsError as error:
+        raise ParamsError(f"--model {error}") from None
 
-    search = load_search(folder.parent / "search.json") if registered else None
-    return Predictor.load(folder, search, threads)
+
+def _folder(model: str) -> Path:
+    """Return the folder that a name stands for."""
+    if not model.startswith("models:"):
+        return Path(model)
+    with needing("track", "a registered model"):
+        from unroll.registry.names import resolve
+
+        return resolve(model)
 
 
 def _check(command: str, model: str, recipe: Recipe) -> None:
-    from unroll.params import HEADS_OF
-
-    head = "language model" if recipe.autoregressive else recipe.model.head.kind
-    if head not in HEADS_OF[KINDS[command]]:
-        right = next(COMMANDS[kind] for kind, heads in HEADS_OF.items() if head in heads)
-        raise ParamsError(f"--model {model}: a {head} cannot {command}; ask it with unroll {right}")
+    head = recipe.model.head.family
+    if head not in by_command(command).heads:
+        right = able(head)[0].command
+        raise ParamsError(f"--model {model}: a {head.replace('_', ' ')} cannot {command}; ask it with unroll {right}")
 
 
 def _search(command: str, predictor: Predictor, asked: Mapping[str, float | None]) -> Search:
     """Return how the model was scored, or else what is usual for the command, with what was asked for."""
-    from unroll.params import dump, parse
-    from unroll.predictor import READ_ON, SEARCHES
+    from unroll.params.reading import dump, search
 
-    usual: dict[str, Search] = {search.kind: search for search in (READ_ON, *SEARCHES.values(), predictor.search)}
-    search = usual[KINDS[command]]
-    given = {name: value for name, value in asked.items() if value is not None}
-    return parse(type(search), dump(search) | given, command)
+    asking = by_command(command)
+    scored = predictor.search
+    settings = dump(scored) if scored.kind == asking.kind else {"kind": asking.kind, **asking.usual}
+    return search(settings | {name: value for name, value in asked.items() if value is not None}, command)
 
 
 def _answer(

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 
 class UnrollError(Exception):
-    """A failure that a person can mend. The message says what, where, and how to mend it, in one line."""
+    """A failure that a person can fix. The message says what, where, and how to fix it, in one line."""
 
     exit_code = 1
 

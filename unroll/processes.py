@@ -15,13 +15,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-
-import psutil
+from typing import TYPE_CHECKING
 
 from unroll.errors import ResourceError
 
+if TYPE_CHECKING:
+    import psutil
+
 PATIENCE_SECONDS, GRACE_SECONDS = 15.0, 10.0
 """For a process that is about to end to let go of its lock; to tidy up, for one that is told to end."""
+WAITING = {"GOMP_SPINCOUNT": "1000"}
+"""How long the threads of a process spin while they wait for each other, before they fall asleep: briefly. To spin for
+long, as is usual, is faster alone, and beside another training slower by a factor of five (docs/speed.md)."""
+WAITING_TOO = ("OMP_WAIT_POLICY",)
+"""Other variables that say so."""
 LOOK_SECONDS = 0.5
 """Between two looks whether dvc still runs."""
 TERMINATED = 128 + signal.SIGTERM
@@ -41,6 +48,15 @@ def free(port: int) -> None:
             raise ResourceError(
                 f"port {port} is taken: stop what listens there, or choose another, such as {port + 1}"
             ) from None
+
+
+def wait_briefly() -> None:
+    """Let the threads of this process spin no longer than WAITING says; before a library with threads is loaded.
+
+    What the environment says already stays.
+    """
+    if not any(name in os.environ for name in (*WAITING, *WAITING_TOO)):
+        os.environ.update(WAITING)
 
 
 @contextmanager
@@ -104,6 +120,8 @@ def not_alone() -> Iterator[None]:
 
 def end_with_starter() -> None:
     """End this process when the `dvc` that started it has ended, or the first process of several."""
+    import psutil
+
     with suppress(psutil.Error):
         parents = psutil.Process().parents()
         if not first():
@@ -122,6 +140,8 @@ def _end_with(process: psutil.Process, what: str) -> None:
 
 
 def _follow(process: psutil.Process, what: str) -> None:
+    import psutil
+
     with suppress(psutil.NoSuchProcess):
         while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
             time.sleep(LOOK_SECONDS)

@@ -37,7 +37,7 @@ def joey(label: str, model: str, **training: object) -> Peer:
 
 
 def ours(label: str, sentences: bool, **changes: Options) -> Peer:
-    """Return Unroll with `changes` to params.yaml; its batches count sentences, or target tokens."""
+    """Return Unroll with `changes` to pipelines/translate.yaml; its batches count sentences, or target tokens."""
     return Peer(label, "ours", {"changes": changes, "sentences": sentences})
 
 
@@ -55,7 +55,7 @@ def in_integers(name: str) -> Peer:
 
 
 def model_m(attention: str, input_feeding: bool, tied: bool, sampled_softmax: int) -> dict[str, Options]:
-    """Return the changes that make model M of what params.yaml has."""
+    """Return the changes that make model M of what pipelines/translate.yaml has."""
     head = {"hidden": 512, "attention": attention, "query": "after", "input_feeding": input_feeding}
     return {
         "embed": AT_RANDOM | {"dimensions": 256},
@@ -84,8 +84,8 @@ PEERS: dict[str, Peer] = {
     "unroll_general": ours("Unroll, general", True, **model_m("general", False, False, 0)),
     "unroll_fast": ours("Unroll, general, tied, sampled softmax", True, **model_m("general", False, True, 800)),
     "joey_transformer": joey("Joey NMT, small Transformer", "transformer"),
-    "unroll_recipe": ours("Unroll as in params.yaml", False),
-    "unroll_stage": ours("Unroll's train stage as in params.yaml", False, embed=AT_RANDOM),
+    "unroll_recipe": ours("Unroll as in translate.yaml", False),
+    "unroll_stage": ours("Unroll's train stage as in translate.yaml", False, embed=AT_RANDOM),
     "unroll_rows": ours("Unroll's train stage, batches of so many rows", True, embed=AT_RANDOM),
 }
 PEERS |= {f"{name}_bf16": in_bf16(PEERS[name]) for name in ("unroll", "unroll_general", "unroll_fast", "unroll_recipe")}

@@ -1,4 +1,4 @@
-"""Unroll itself: a recipe of params.yaml, with some parameters changed."""
+"""Unroll itself: pipelines/translate.yaml, with some parameters changed."""
 
 from __future__ import annotations
 
@@ -11,17 +11,23 @@ import numpy as np
 import torch
 
 from benchmarks.peers.base import Clock, Decoding, Options, Timing, Training, corpus, head
-from stages import Folders
-from stages.train import declared, processes_of
-from unroll import checkpoints, embeddings, model, params, text
-from unroll.batches import Batch, Epochs, Rows
-from unroll.decoders import DecoderState
-from unroll.model import EncoderDecoder
-from unroll.params import Recipe
-from unroll.predictor import Predictor
-from unroll.search import Hypothesis, beam_search, greedy
-from unroll.training import Training as Run
-from unroll.training import fit
+from unroll.data import embeddings, tokenizers
+from unroll.data.batches import Batch, Epochs, Rows
+from unroll.data.ids import EOS, GO, Ids
+from unroll.data.pretraining import pretrain
+from unroll.folders import Folders
+from unroll.nn.decoders import DecoderState
+from unroll.nn.model import EncoderDecoder, build
+from unroll.params import reading
+from unroll.params.pipeline import Pipeline, Recipe
+from unroll.predict import checkpoints, loading
+from unroll.predict.fast import Fast
+from unroll.predict.predictor import Predictor
+from unroll.predict.search import Hypothesis, beam_search, greedy
+from unroll.shapes import SIDES
+from unroll.training.loop import Training as Run
+from unroll.training.loop import fit
+from unroll.training.setup import processes_of
 
 PIPELINE = "translate"
 LENGTH_PENALTY, LENGTH_RATIO = 1.0, 2.0
@@ -69,34 +75,34 @@ def train(job: Training, options: Options) -> Timing:
     """Train as the stage does, without its validations; what pretraining the embeddings takes is told beside."""
     clock, recipe, folders = Clock(job.warmup), changed(job, options["changes"]), Folders(Path(job.root), PIPELINE)
     torch.manual_seed(recipe.train.seed)
-    ids = [text.open_ids(folders.tokenized, "train", side) for side in ("source", "target")]
-    vocabulary = len(text.load(folders.tokenized, "target"))
+    ids = [Ids(folders.tokenized, "train", side) for side in SIDES]
+    vocabulary = len(tokenizers.load(folders.tokenized, "target"))
     begun = time.perf_counter()
-    vectors = {} if recipe.embed.kind == "random" else embeddings.pretrain(ids, recipe.embed)
+    vectors = {} if recipe.embed.kind == "random" else pretrain(ids, recipe.embed)
     table = embeddings.table(vocabulary, vectors, recipe.embed)
     pretraining = time.perf_counter() - begun
-    network = model.build(recipe, dict.fromkeys(("source", "target"), vocabulary), {"source": table, "target": table})
+    network = build(recipe, dict.fromkeys(SIDES, vocabulary), dict.fromkeys(SIDES, table))
     rows = Sentences(*ids, recipe) if options["sentences"] else Rows(*ids, recipe)
     if isinstance(rows, Sentences):
         rows.batch = job.batch
     settings = recipe.train
-    for _ in fit(Run(network, vocabulary, Timed(rows, clock), Unvalidated(), float, settings, processes_of(settings))):
+    for _ in fit(Run(network, vocabulary, Timed(rows, clock), Unvalidated(), float, settings, processes_of(recipe))):
         pass
     checkpoints.save(Path(job.model), network, recipe, folders.tokenized, {})
     return clock.timing() | {"pretraining": pretraining}
 
 
 def changed(job: Training, changes: Options) -> Recipe:
-    """Return the recipe of params.yaml with the changes of a peer and of a job."""
-    document = params.dump(params.load(Path("params.yaml"), PIPELINE))
-    mine = {"updates": job.updates, "validate_every": job.updates, "threads": torch.get_num_threads()}
+    """Return the recipe of pipelines/translate.yaml with the changes of a peer and of a job."""
+    document = reading.dump(reading.load(Path(), PIPELINE))
+    mine = {"updates": job.updates, "validate_every": job.updates}
     if job.decay:
         mine["warmup"] = min(document["train"]["warmup"], job.updates // 10)
     else:
         mine |= {"learning_rate": job.learning_rate, "warmup": 0, "decay": "none"}
-    for part in (changes, {"train": mine}):
+    for part in (changes, {"train": mine, "machine": {"threads": torch.get_num_threads()}}):
         merge(document, part)
-    return declared(params.parse(params.Pipeline, document, "benchmarks"))
+    return reading.parse(Pipeline, document, "benchmarks").recipe
 
 
 def merge(document: dict[str, Any], changes: Options) -> None:
@@ -110,10 +116,10 @@ def merge(document: dict[str, Any], changes: Options) -> None:
 
 def decode(job: Decoding, options: Options) -> Timing:
     """Write answers; the clock runs once the model is loaded and has answered one batch."""
-    predictor = Predictor.load(Path(job.model))
-    predictor.model.eval()
+    predictor = loading.load(Path(job.model))
     rows = [[int(token) for token in line.split()] for line in head(corpus(job.root) / "test.source", job.sentences)]
-    model = predictor.quantized if options.get("int8") else cast(EncoderDecoder, predictor.model)
+    fast = cast(Fast, predictor.decode)
+    model = fast.quantized if options.get("int8") else fast.model
     answers(model, predictor, rows[: job.batch], job)
     begun = time.perf_counter()
     said = answers(model, predictor, rows, job)
@@ -142,8 +148,8 @@ def searched(model: EncoderDecoder, predictor: Predictor, rows: Sequence[list[in
     if job.steps:
         step, limits_B = exactly(step, job.steps), torch.full_like(lengths_B, job.steps)
     if job.beam == 1:
-        return greedy(step, state, limits_B, text.GO, text.EOS, LENGTH_PENALTY)
-    return [best for best, *_ in beam_search(step, state, limits_B, job.beam, text.GO, text.EOS, LENGTH_PENALTY)]
+        return greedy(step, state, limits_B, GO, EOS, LENGTH_PENALTY)
+    return [best for best, *_ in beam_search(step, state, limits_B, job.beam, GO, EOS, LENGTH_PENALTY)]
 
 
 def exactly(step: Any, steps: int) -> Any:
@@ -151,7 +157,7 @@ def exactly(step: Any, steps: int) -> Any:
 
     def forced(ids_R: torch.Tensor, state: DecoderState) -> tuple[torch.Tensor, DecoderState]:
         logits_RV, state = step(ids_R, state)
-        logits_RV[:, text.EOS] = 1e4 if state.steps == steps else -torch.inf
+        logits_RV[:, EOS] = 1e4 if state.steps == steps else -torch.inf
         return logits_RV, state
 
     return forced

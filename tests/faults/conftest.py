@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-import yaml
 
+from tests import recipes
 from tests.grammar import PAIRS
 from tests.stages.conftest import SMALL
-from unroll import artifacts, params
+from unroll.artifacts.manifest import sha256
+from unroll.params.pipeline import Pipeline
 
 ROOT = Path(__file__).parents[2]
 QUICK = SMALL | {
@@ -28,7 +29,7 @@ STAGES = ("fetch", "prepare", "tokenize", "embed", "train", "evaluate", "registe
 OUTS = {
     "fetch": ("data/mine/raw",),
     "prepare": ("data/mine/prepared", "reports/mine/prepare.json"),
-    "tokenize": ("data/mine/tokenized", "reports/mine/tokenize.json"),
+    "tokenize": ("data/mine/tokenized", "data/mine/lexicon", "reports/mine/tokenize.json"),
     "embed": ("data/mine/embedded", "reports/mine/embed.json", "reports/mine/embed"),
     "train": ("data/mine/model", "reports/mine/train.json", "reports/mine/curves.csv"),
     "evaluate": ("data/mine/evaluation", "reports/mine/evaluate.json", "reports/mine/pictures"),
@@ -98,7 +99,7 @@ class Project:
         """Return the SHA-256 of every file that a stage leaves for others."""
         tops = [self.folder / out for out in OUTS[stage]]
         files = [path for top in tops for path in (sorted(top.rglob("*")) if top.is_dir() else [top])]
-        return {str(p.relative_to(self.folder)): artifacts.sha256(p) for p in files if p.is_file()}
+        return {str(p.relative_to(self.folder)): sha256(p) for p in files if p.is_file()}
 
     def litter(self) -> list[str]:
         """Return what stages left behind that is nobody's output."""
@@ -108,13 +109,12 @@ class Project:
 
 @pytest.fixture(scope="session")
 def undisturbed(
-    make_params: Callable[..., params.Pipeline], blank_store: Path, tmp_path_factory: pytest.TempPathFactory
+    make_params: Callable[..., Pipeline], blank_store: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Project:
     """The project after all its stages; nothing went wrong."""
     folder = tmp_path_factory.mktemp("undisturbed")
     shutil.copy(blank_store, folder / "mlflow.db")
-    section = params.dump(make_params(**QUICK))
-    (folder / "params.yaml").write_text(yaml.safe_dump({"pipelines": ["mine"], "mine": section}), encoding="utf-8")
+    recipes.write_project(folder, "mine", recipes.section(make_params(**QUICK)))
     (folder / "data" / "sources").mkdir(parents=True)
     (folder / "data" / "sources" / "spa.tsv").write_text(
         "".join(f"{s}\t{t}\t\n" for s, t in PAIRS), encoding="utf-8", newline=""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.test_bad_input import Project
+from tests import recipes
+from tests.test_bad_input import ROOT, Project
 
 pytestmark = pytest.mark.fault("bad parameter")
 
@@ -21,7 +26,7 @@ VALUES: dict[str, tuple[str, Any, str]] = {
     "a fraction for a count": ("train.updates", 2.5, "train.updates"),
     "a count below one": ("train.updates", 0, "train.updates"),
     "a negative count": ("train.batch_tokens", -1, "train.batch_tokens"),
-    "true for a count": ("train.threads", True, "train.threads"),
+    "true for a count": ("machine.threads", True, "machine.threads"),
     "nothing for a count": ("train.log_every", None, "train.log_every"),
     "a list for a number": ("train.clip", [1], "train.clip"),
     "a section for a number": ("train.clip", {"norm": 1}, "train.clip"),
@@ -35,7 +40,7 @@ VALUES: dict[str, tuple[str, Any, str]] = {
     "more than all dropped": ("model.dropout", 1.5, "model.dropout"),
     "an unknown decay": ("train.decay", "exponential", "train.decay"),
     "an unknown precision": ("train.precision", "8-true", "train.precision"),
-    "an unknown accelerator": ("train.accelerator", "abacus", "train.accelerator"),
+    "an unknown accelerator": ("machine.accelerator", "abacus", "machine.accelerator"),
     "an unknown shape": ("shape", "n_to_k", "shape"),
     "an unknown encoder": ("model.encoder.kind", "convolution", "model.encoder"),
     "an unknown head": ("model.head.kind", "oracle", "model.head"),
@@ -55,48 +60,92 @@ VALUES: dict[str, tuple[str, Any, str]] = {
     "no files to fetch": ("fetch", {"kind": "files"}, "fetch.members"),
     "odd halves of two directions": ("model.encoder.hidden", 33, "hidden"),
     "nothing to tie": ("embed.kind", "one_hot", "model.tied needs embeddings of the target"),
+    "the machine of all in one": ("machine", dict(recipes.MACHINE), "machine: belongs into params.yaml"),
 }
-FILES: dict[str, bytes] = {
-    "no YAML": b"mine: [",
-    "a tab for spaces": b"mine:\n\ttrain: 3\n",
-    "another pipeline alone": b"other: {}\n",
-    "a list": b"- mine\n",
-    "a word": b"mine\n",
-    "nothing": b"",
-    "Latin-1": "mine: {a: señor}\n".encode("latin-1"),
-    "NULs": bytes(100),
-    "an alias to nothing": b"mine: *other\n",
-    "a section that holds itself": b"mine: &mine {shape: n_to_m, train: *mine}\n",
-    "a day that is none": b"mine: 2020-13-45\n",
-    "a thousand sections deep": b"mine: " + b"{a: " * 3000,
-    "code": b"mine: !!python/object/apply:os.system [ls]\n",
+FILES: dict[str, tuple[bytes, str]] = {
+    "no YAML": (b"train: [", "cannot be read"),
+    "a tab for spaces": (b"train:\n\tupdates: 3\n", "cannot be read"),
+    "another section alone": (b"other: {}\n", "shape: is missing"),
+    "a list": (b"- train\n", "holds no sections"),
+    "a word": (b"train\n", "holds no sections"),
+    "nothing": (b"", "holds no sections"),
+    "Latin-1": ("train: {a: señor}\n".encode("latin-1"), "cannot be read"),
+    "NULs": (bytes(100), "cannot be read"),
+    "an alias to nothing": (b"train: *other\n", "cannot be read"),
+    "a section that holds itself": (b"&mine {shape: n_to_m, train: *mine}\n", "refers to itself"),
+    "a day that is none": (b"train: 2020-13-45\n", "cannot be read"),
+    "a thousand sections deep": (b"train: " + b"{a: " * 3000, ""),
+    "code": (b"train: !!python/object/apply:os.system [ls]\n", "cannot be read"),
+    "a key twice": (b"shape: n_to_m\nparts:\nshape: n_to_n\n", "line 3: the key 'shape' stands there twice"),
+    "a key twice in a section": (
+        b"shape: n_to_m\ntrain:\n  updates: 3\n  updates: 4\n", "line 4: the key 'updates' stands there twice",
+    ),
+}  # fmt: skip
+NAMES = ["..", "a/b", "a b", "x; touch Y #", "sources", "a" * 300]
+GRIDS: dict[str, tuple[Any, str]] = {
+    "a list": (["mine"], "pipelines: needed: lines such as"),
+    "a word": ("mine", "pipelines: needed: lines such as"),
+    "nothing": (None, "pipelines: needed: lines such as"),
+    "no module": ({"mine": None}, "pipelines: needed: lines such as"),
+    "another module": ({"mine": "pipelines/mine.py"}, "write unroll/parts.py there"),
+    **{f"the name {name[:20]}": ({name: "unroll/parts.py"}, "is no name for a pipeline") for name in NAMES},
 }
 
 
 @pytest.fixture
 def mine(tmp_path: Path) -> Project:
-    return Project(tmp_path)
+    return Project(tmp_path / "project")
 
 
-def hold(mine: Project, says: str) -> None:
+def hold(mine: Project, file: str, says: str) -> None:
     began = time.monotonic()
     code, _, told = mine.run("fetch")
     assert time.monotonic() - began < SECONDS
+    one_line(code, told, file, says)
+    assert not (mine.folder / "data" / "mine").exists()
+
+
+def one_line(code: int, told: str, file: str, says: str) -> None:
     assert code == 2, told
     (line,) = told.splitlines()
-    assert line.startswith("unroll: params.yaml")
+    assert line.startswith(f"unroll: {file}: ")
     assert says in line
-    assert not (mine.folder / "data" / "mine").exists()
 
 
 @pytest.mark.parametrize("kind", VALUES)
 def test_a_value(mine: Project, kind: str) -> None:
     path, value, says = VALUES[kind]
     mine.change(path, value)
-    hold(mine, says)
+    hold(mine, "params.yaml" if path.startswith("machine.") else "pipelines/mine.yaml", says)
 
 
 @pytest.mark.parametrize("kind", FILES)
 def test_a_file(mine: Project, kind: str) -> None:
-    mine.parameters = FILES[kind]
-    hold(mine, "")
+    mine.parameters, says = FILES[kind]
+    hold(mine, "pipelines/mine.yaml", says)
+
+
+def fetch(folder: Path, name: str) -> tuple[int, str]:
+    """Run the stage for a pipeline of that name; return its exit code and what it told."""
+    command = [sys.executable, "-m", "stages.fetch", name]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name(mine: Project, name: str) -> None:
+    recipes.write_project(mine.folder, "mine", mine.section)
+    before = sorted(mine.folder.parent.rglob("*"))
+    one_line(*fetch(mine.folder, name), "pipeline", "is no name for a pipeline")
+    assert sorted(mine.folder.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize("kind", GRIDS)
+def test_a_grid(mine: Project, kind: str) -> None:
+    pipelines, says = GRIDS[kind]
+    recipes.write_project(mine.folder, "mine", mine.section)
+    grid = {"machine": recipes.MACHINE, "pipelines": pipelines}
+    (mine.folder / "params.yaml").write_text(yaml.safe_dump(grid), encoding="utf-8")
+    one_line(*fetch(mine.folder, "mine"), "params.yaml", says)
+    assert not (mine.folder / "data" / "mine").exists()

@@ -9,12 +9,12 @@ from tests.faults.conftest import Project
 pytestmark = pytest.mark.fault("disk full")
 
 PLACES = [
-    ("prepare", "full:unroll.artifacts._sync:1"),
+    ("prepare", "full:unroll.artifacts.store._sync:1"),
     ("tokenize", "full:os.replace:1"),
     ("embed", "full:safetensors.numpy.save_file:1"),
     ("train", "full:safetensors.torch.save_file:2"),  # of the second snapshot
-    ("train", "full:unroll.checkpoints.shutil.copyfile:1"),
-    ("train", "full:unroll.artifacts._sync:9"),
+    ("train", "full:unroll.predict.checkpoints.shutil.copyfile:1"),
+    ("train", "full:unroll.artifacts.store._sync:9"),
     ("evaluate", "full:os.replace:2"),  # the folder that was there steps aside
     ("evaluate", "full:os.replace:3"),
 ]

@@ -15,17 +15,19 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests import tiny
-from tests.faults.conftest import ROOT, Project
-from unroll import corpus, embeddings, params
+from tests import recipes, tiny
+from tests.faults.conftest import Project
+from unroll.data import imports, readers
 from unroll.errors import UnrollError
-from unroll.predictor import Predictor
+from unroll.params import reading
+from unroll.params.pipeline import Pipeline
+from unroll.predict import loading
+from unroll.predict.predictor import Predictor
 
 pytestmark = pytest.mark.fault("fuzzed reader")
 
 MANY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-SECTIONS = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 PLAIN = st.text(alphabet="ab1 ,.;\t\n\r\"'-é\u202e\u200b\U0001f600", max_size=200).map(str.encode)
 CONTENT = PLAIN | st.binary(max_size=200) | st.binary(max_size=60).map(lambda tail: b"a\tb\n" * 3 + tail)
 FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -38,7 +40,7 @@ FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     "table": ("rows", {"file": "a"}),
     "joined": ("frames", {"file": "a"}),
 }
-"""{form: (a pipeline that reads it, what is changed in its corpus)}"""
+"""{form: (a recipe that reads it, what is changed in its corpus)}"""
 
 
 @contextmanager
@@ -61,13 +63,13 @@ def hold_to_one_line(error: Exception) -> None:
 def test_corpora(tmp_path: Path, form: str, a: bytes, b: bytes) -> None:
     (tmp_path / "a").write_bytes(a)
     (tmp_path / "b").write_bytes(b)
-    pipeline, changes = FORMATS[form]
-    document = yaml.safe_load(yaml.safe_dump(SECTIONS[pipeline]))
+    name, changes = FORMATS[form]
+    document = recipes.document(name)
     kept = {} if "format" in changes else document["prepare"]["corpus"]
     document["prepare"]["corpus"] = kept | changes
-    read = params.parse(params.Pipeline, document, form).prepare.corpus
+    read = reading.parse(Pipeline, document | {"machine": recipes.MACHINE}, form).prepare.corpus
     with one_line_at_most():
-        for row in corpus.read(read, tmp_path):
+        for row in readers.read(read, tmp_path):
             assert "\n" not in row.source
 
 
@@ -77,7 +79,7 @@ def test_corpora(tmp_path: Path, form: str, a: bytes, b: bytes) -> None:
 def test_vectors_in_text_form(tmp_path: Path, content: bytes, suffix: str) -> None:
     (tmp_path / f"v{suffix}").write_bytes(content)
     with one_line_at_most():
-        for _, vector in embeddings.read_vectors(tmp_path / f"v{suffix}", 3, ["milk", "a", "1"]):
+        for _, vector in imports.read_vectors(tmp_path / f"v{suffix}", 3, ["milk", "a", "1"]):
             assert vector.shape == (3,)
 
 
@@ -95,26 +97,35 @@ def places(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
             yield from places(inner, (*path, name))
 
 
-@pytest.mark.parametrize("pipeline", ["translate", "language", "rows"])
+@pytest.mark.parametrize("name", ["translate", "language", "rows"])
 @MANY
 @given(data=st.data())
-def test_parameters(pipeline: str, data: st.DataObject) -> None:
-    document = yaml.safe_load(yaml.safe_dump(SECTIONS[pipeline]))
-    *owners, name = data.draw(st.sampled_from(list(places(document))))
+def test_parameters(name: str, data: st.DataObject) -> None:
+    document = recipes.document(name) | {"machine": dict(recipes.MACHINE)}
+    *owners, last = data.draw(st.sampled_from(list(places(document))))
     owner = document
     for part in owners:
         owner = owner[part]
-    owner[name] = data.draw(JSON)
+    owner[last] = data.draw(JSON)
     with one_line_at_most():
-        params.parse(params.Pipeline, document, "params.yaml: x")
+        reading.parse(Pipeline, document, "pipelines/x.yaml")
 
 
+@pytest.mark.parametrize("file", ["params.yaml", "pipelines/mine.yaml"])
 @MANY
-@given(content=CONTENT | JSON.map(lambda value: yaml.safe_dump({"x": value}).encode()))
-def test_parameter_files(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "params.yaml").write_bytes(content)
+@given(
+    content=CONTENT
+    | JSON.flatmap(
+        lambda value: st.sampled_from([value, {"pipelines": value}, {"machine": value}]).map(
+            lambda document: yaml.safe_dump(document).encode()
+        )
+    )
+)
+def test_parameter_files(tmp_path: Path, file: str, content: bytes) -> None:
+    recipes.write_project(tmp_path, "mine", recipes.document("translate"))
+    (tmp_path / file).write_bytes(content)
     with one_line_at_most():
-        params.load(tmp_path / "params.yaml", "x")
+        reading.load(tmp_path, "mine")
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +145,7 @@ def test_checkpoint_folders(model: Path, name: str, content: bytes, at: float) -
             path.write_bytes(forged)
             tiny.sign(model)
             with one_line_at_most():
-                Predictor.load(model).predict(["a"])
+                loading.load(model).predict(["a"])
     finally:
         path.write_bytes(whole)
         tiny.sign(model)
@@ -142,7 +153,7 @@ def test_checkpoint_folders(model: Path, name: str, content: bytes, at: float) -
 
 @pytest.fixture(scope="module")
 def predictor(model: Path) -> Predictor:
-    return Predictor.load(model)
+    return loading.load(model)
 
 
 @FEW
@@ -181,7 +192,7 @@ def test_strange_texts_are_answered_and_the_next_one_too(predictor: Predictor, k
 def test_requests(predictor: Predictor, rows: list[Any], asked: dict[str, int]) -> None:
     from mlflow.exceptions import MlflowException
 
-    from unroll.served import Served
+    from unroll.serve.served import Served
 
     served = Served()
     served.predictor, served.search = predictor, predictor.search
@@ -202,7 +213,8 @@ REQUESTS = st.fixed_dictionaries(
 @FEW
 @given(body=BODIES | REQUESTS)
 def test_bodies(predictor: Predictor, body: bytes) -> None:
-    from unroll.serving import RefusedError, answer, read
+    from unroll.serve.answering import answer
+    from unroll.serve.http import RefusedError, read
 
     try:
         with one_line_at_most():

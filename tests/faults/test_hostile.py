@@ -16,12 +16,14 @@ import pytest
 import torch
 import yaml
 
-from stages import fetch
-from tests import tiny
+from tests import recipes, tiny
 from tests.faults.conftest import Project
-from unroll import params, tracking
+from unroll.data import fetching
 from unroll.errors import DataError, IntegrityError, ParamsError, UnrollError
-from unroll.predictor import Predictor
+from unroll.params import reading
+from unroll.params.pipeline import Pipeline
+from unroll.predict import loading
+from unroll.registry import tracking
 
 pytestmark = pytest.mark.fault("hostile file")
 
@@ -86,7 +88,7 @@ def test_a_forged_model_is_refused_with_hashes_that_agree(model: Path, forge: Ca
     forge(model)
     tiny.sign(model)
     with pytest.raises(IntegrityError) as caught:
-        Predictor.load(model)
+        loading.load(model)
     assert "\n" not in str(caught.value)
     assert not Path(CANARY).exists()
 
@@ -98,17 +100,17 @@ def test_a_manifest_that_names_files_elsewhere_is_refused(model: Path) -> None:
     manifest["files"]["../evil"] = "0" * 64
     (model / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(IntegrityError):
-        Predictor.load(model)
+        loading.load(model)
 
 
 @pytest.mark.parametrize("name", ["../evil", "/tmp/evil", "a/../../evil", "a\\..\\evil"])
 def test_no_member_of_an_archive_leaves_its_folder(undisturbed: Project, name: str) -> None:
-    document = yaml.safe_load((undisturbed.folder / "params.yaml").read_text())["mine"]
+    document = yaml.safe_load((undisturbed.folder / "pipelines/mine.yaml").read_text())
     document["fetch"] = {
         "kind": "wheel", "requirement": "a==1", "sha256": "0" * 64, "members": {"../../evil": name},
     }  # fmt: skip
     with pytest.raises(ParamsError, match="must be a path inside the folder"):
-        params.parse(params.Pipeline, document, "params.yaml: mine")
+        reading.parse(Pipeline, document | {"machine": recipes.MACHINE}, "pipelines/mine.yaml")
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFDIR, stat.S_IFIFO, stat.S_IFCHR])
@@ -119,9 +121,10 @@ def test_links_and_devices_in_an_archive_are_refused(kind: int) -> None:
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr(member, "/etc/passwd")
     with zipfile.ZipFile(content) as archive, pytest.raises(DataError, match="no plain file"):
-        fetch._plain_member(archive, "evil")
+        fetching._plain_member(archive, "evil")
 
 
+@pytest.mark.parametrize("file", ["params.yaml", "pipelines/mine.yaml"])
 @pytest.mark.parametrize(
     "text",
     [
@@ -129,15 +132,17 @@ def test_links_and_devices_in_an_archive_are_refused(kind: int) -> None:
         f"mine: !!python/object/new:os.system [touch {CANARY}]",
     ],
 )
-def test_yaml_that_would_run_is_refused(text: str) -> None:
-    Path("params.yaml").write_text(text)
-    with pytest.raises(UnrollError):
-        params.load(Path("params.yaml"), "mine")
+def test_yaml_that_would_run_is_refused(file: str, text: str) -> None:
+    recipes.write_project(Path(), "mine", recipes.document("translate"))
+    assert reading.load(Path(), "mine").shape == "n_to_m"
+    Path(file).write_text(text)
+    with pytest.raises(UnrollError, match=f"{file}: cannot be read"):
+        reading.load(Path(), "mine")
     assert not Path(CANARY).exists()
 
 
 def test_a_pickled_model_is_not_loaded(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tracking._prepare(30)
+    tracking.prepare(30)
     import mlflow
     from mlflow.exceptions import MlflowException
 
@@ -158,4 +163,4 @@ def test_a_pickled_model_is_not_loaded(home: Path, monkeypatch: pytest.MonkeyPat
 
 def test_the_same_file_unforged_is_accepted(model: Path) -> None:
     tiny.sign(model)
-    assert Predictor.load(model).predict(["I drink milk."])
+    assert loading.load(model).predict(["I drink milk."])

@@ -20,13 +20,13 @@ from tests.faults.conftest import OUTS, Project, clean_environment, until
 
 pytestmark = pytest.mark.fault("SIGKILL")
 
-UPDATE, VALIDATION = "unroll.training.Learner.update", "unroll.training._validate"
+UPDATE, VALIDATION = "unroll.training.learner.Learner.update", "unroll.training.loop._validate"
 PLACES = [
     ("fetch", "before:os.replace:1"),
     ("fetch", "after:os.replace:2"),
     ("prepare", "before:os.replace:1"),
     ("prepare", "after:os.replace:2"),
-    ("tokenize", "before:unroll.artifacts.write_file:1"),
+    ("tokenize", "before:unroll.artifacts.store.write_file:1"),
     ("tokenize", "after:os.replace:2"),
     ("embed", "before:os.replace:2"),
     ("embed", "after:os.replace:2"),
@@ -41,15 +41,15 @@ PLACES = [
     ("train", "before:os.replace:6"),
     ("train", "after:os.replace:6"),
     ("train", "before:shutil.rmtree:10"),  # of the first snapshot, when the third is there
-    ("train", "before:unroll.tracking.log_points:1"),
-    ("train", "after:unroll.tracking.log_points:2"),
-    ("train", "before:unroll.checkpoints.save:1"),
-    ("train", "after:unroll.checkpoints.save:1"),  # the model is there, its reports are not
+    ("train", "before:unroll.registry.live.log_points:1"),
+    ("train", "after:unroll.registry.live.log_points:2"),
+    ("train", "before:unroll.predict.checkpoints.save:1"),
+    ("train", "after:unroll.predict.checkpoints.save:1"),  # the model is there, its reports are not
     ("evaluate", "before:os.replace:1"),
     ("evaluate", "after:os.replace:2"),
-    ("register", "before:unroll.registry._log_model:1"),
-    ("register", "after:unroll.registry._log_model:1"),
-    ("register", "before:unroll.registry._judge:1"),
+    ("register", "before:unroll.registry.versions.log_model:1"),
+    ("register", "after:unroll.registry.versions.log_model:1"),
+    ("register", "before:unroll.registry.versions.judge:1"),
 ]
 
 
@@ -126,7 +126,7 @@ def test_a_rotten_snapshot_is_told_and_the_one_before_it_is_taken(
 ) -> None:
     project.forget("train")
     project.run("train", f"before:{UPDATE}:{number}")
-    *_, latest = sorted((project.folder / ".checkpoints" / "mine").glob("*/[0-9]*"))
+    *_, latest = sorted((project.folder / ".unroll/snapshots/mine").glob("*/[0-9]*"))
     rotten = latest / "state.safetensors"
     content = bytearray(rotten.read_bytes())
     content[len(content) // 2] ^= 1
@@ -141,7 +141,7 @@ def test_a_rotten_snapshot_is_told_and_the_one_before_it_is_taken(
 
 
 def lock_of(project: Project) -> Path:
-    return project.folder / ".checkpoints" / "train@mine.lock"
+    return project.folder / ".unroll/locks/train@mine"
 
 
 @pytest.mark.fault("second process at a stage")

@@ -12,7 +12,7 @@ import pytest
 
 from tests.faults.conftest import clean_environment
 from tests.tracked import answers, client, make_folders, settings
-from unroll import registry
+from unroll.registry.names import CHAMPION
 
 pytestmark = pytest.mark.fault("two promotions at once")
 
@@ -21,9 +21,9 @@ WORKER = """
 import json, os, sys
 from pathlib import Path
 import mlflow
-from stages import Folders
 from tests.tracked import settings
-from unroll import registry
+from unroll.folders import Folders
+from unroll.registry import runs, versions
 
 log_model = mlflow.pyfunc.log_model
 mlflow.pyfunc.log_model = lambda **kw: log_model(**{**kw, "input_example": None})  # seconds less
@@ -33,7 +33,7 @@ for line in sys.stdin:
     os.chdir(home)
     os.environ.pop("MLFLOW_TRACKING_URI", None)  # mlflow remembers the last round's there
     folders = Folders(Path(root), "translate")
-    registry.register(search, how, folders, registry.record(search, how, folders))
+    versions.register(search, how, folders, runs.record(search, how, folders))
     print("done", flush=True)
 """
 
@@ -75,5 +75,5 @@ def test_the_better_of_two_is_champion(home: Path, two: list[Worker], number: in
         worker.end()
     versions = client().search_model_versions(f"name = '{settings().register_.name}'")
     assert sorted(int(version.version) for version in versions) == [1, 2]
-    champion = client().get_model_version_by_alias(settings().register_.name, registry.CHAMPION)
+    champion = client().get_model_version_by_alias(settings().register_.name, CHAMPION)
     assert champion.tags["bleu"] == "100.00"

@@ -11,8 +11,10 @@ import pytest
 
 from tests import tiny
 from tests.faults.conftest import Project
-from unroll import artifacts, checkpoints
+from unroll.artifacts import store
+from unroll.artifacts.manifest import MANIFEST
 from unroll.errors import IntegrityError
+from unroll.predict import checkpoints
 
 pytestmark = pytest.mark.fault("bit flipped or file cut short")
 
@@ -34,7 +36,7 @@ def damage(folder: Path, kind: str, number: int, change: Callable[[bytes, random
     path.write_bytes(change(content, chance))
     try:
         with pytest.raises(IntegrityError) as caught:
-            artifacts.verify(folder / kind, kind)
+            store.verify(folder / kind, kind)
     finally:
         path.write_bytes(content)
     assert str(folder / kind) in str(caught.value)
@@ -65,19 +67,19 @@ def test_a_file_cut_short_is_found(folder: Path, kind: str, number: int) -> None
 
 def test_what_is_whole_is_accepted(folder: Path) -> None:
     for kind in KINDS:
-        assert artifacts.verify(folder / kind, kind)["kind"] == kind
+        assert store.verify(folder / kind, kind)["kind"] == kind
 
 
 @pytest.mark.parametrize("bit", range(0, 8 * 250, 7))
 def test_no_bit_of_a_manifest_is_free(tmp_path: Path, bit: int) -> None:
-    with artifacts.writing(tmp_path / "raw", "raw", {}) as aside:
+    with store.writing(tmp_path / "raw", "raw", {}) as aside:
         (aside / "a").write_text("x")
-    path = tmp_path / "raw" / artifacts.MANIFEST
+    path = tmp_path / "raw" / MANIFEST
     content = bytearray(path.read_bytes())
     content[bit // 8 % len(content)] ^= 1 << bit % 8
     path.write_bytes(content)
     with pytest.raises(IntegrityError):
-        artifacts.verify(tmp_path / "raw", "raw")
+        store.verify(tmp_path / "raw", "raw")
 
 
 @pytest.mark.parametrize(

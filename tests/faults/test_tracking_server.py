@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from stages import Folders
 from tests.tracked import answers, make_folders, recipe, settings
-from unroll import registry, tracking
+from unroll.artifacts import lineage
+from unroll.folders import Folders
+from unroll.registry import live, runs, tracking
 
 pytestmark = pytest.mark.fault("tracking server away")
 
@@ -64,8 +65,8 @@ def server(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     server = Server(home)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.port}")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
-    monkeypatch.setattr(tracking, "FLUSH_SECONDS", 0.05)
-    monkeypatch.setattr(tracking, "MOST_SECONDS", 0.2)
+    monkeypatch.setattr(live, "FLUSH_SECONDS", 0.05)
+    monkeypatch.setattr(live, "MOST_SECONDS", 0.2)
     yield server
     server.kill()
 
@@ -73,10 +74,10 @@ def server(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 def learn(at: dict[int, Callable[[], None]]) -> float:
     """Log the points of a training in which something happens after some updates; return the seconds logging took."""
     spent = 0.0
-    with tracking.live("translate", recipe(), "f1") as live:
+    with live.live("translate", recipe(), "f1") as run:
         for update in range(1, UPDATES + 1):
             began = time.perf_counter()
-            live.log({"train_loss": 1 / update}, update)
+            run.log({"train_loss": 1 / update}, update)
             spent += time.perf_counter() - began
             time.sleep(0.01)
             at.get(update, lambda: None)()
@@ -110,7 +111,7 @@ def test_a_server_that_dies_and_comes_back(server: Server) -> None:
 
 def test_a_server_that_answers_too_late_to_be_heard(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     server.start()
-    log_points = tracking.log_points
+    log_points = live.log_points
     heard = iter([True, False, True, False, False])
 
     def deaf(*arguments: object) -> None:
@@ -118,7 +119,7 @@ def test_a_server_that_answers_too_late_to_be_heard(server: Server, monkeypatch:
         if arguments[2] and not next(heard, True):
             raise TimeoutError("the answer was lost")
 
-    monkeypatch.setattr(tracking, "log_points", deaf)
+    monkeypatch.setattr(live, "log_points", deaf)
     learn({20: lambda: time.sleep(0.5)})
     assert points(server) == ALL
 
@@ -130,12 +131,12 @@ def test_what_a_dead_server_missed_comes_from_the_files(server: Server, home: Pa
     server.start()
     learn({30: server.kill})
     server.start()
-    digest = registry.lineage.verify(folders.model, folders.evaluation)["model"]
+    digest = lineage.verify(folders.model, folders.evaluation)["model"]
     with tracking.reaching() as client:
         experiment = tracking.experiment_of(client, "translate")
         (run,) = client.search_runs([experiment])
         client.set_tag(run.info.run_id, "model.sha256", digest)
-    registry.record(settings().evaluate.search, settings().register_, folders)
+    runs.record(settings().evaluate.search, settings().register_, folders)
     assert points(server) == ALL
 
 
@@ -145,13 +146,13 @@ def test_logging_takes_no_time_from_training(server: Server) -> None:
 
 def test_runs_of_killed_processes_are_ended(home: Path) -> None:
     code = (
-        "import os, time; from tests.tracked import recipe; from unroll import tracking;"
-        "live = tracking.LiveRun('translate', recipe(), 'f0'); live.log({'train_loss': 1.0}, 1);"
-        "time.sleep(0.5); live._send(); os.kill(os.getpid(), 9)"
+        "import os, time; from tests.tracked import recipe; from unroll.registry.live import LiveRun;"
+        "run = LiveRun('translate', recipe(), 'f0'); run.log({'train_loss': 1.0}, 1);"
+        "time.sleep(0.5); run._send(); os.kill(os.getpid(), 9)"
     )
     root = str(Path(__file__).parents[2])
     subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": root}, check=False)
-    with tracking.live("translate", recipe(), "f1"):
+    with live.live("translate", recipe(), "f1"):
         pass
     with tracking.reaching() as client:
         experiment = client.get_experiment_by_name("translate")

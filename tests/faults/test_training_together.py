@@ -23,7 +23,7 @@ def pair(undisturbed: Project, tmp_path_factory: pytest.TempPathFactory) -> Proj
     folder = tmp_path_factory.mktemp("pair") / "project"
     shutil.copytree(undisturbed.folder, folder)
     document = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
-    document["mine"]["train"]["processes"] = 2
+    document["machine"]["processes"] = 2
     (folder / "params.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     project = Project(folder)
     project.forget("train")
@@ -43,7 +43,7 @@ def test_if_one_process_is_killed_all_end_and_training_goes_on_to_the_same_bytes
     command = [sys.executable, "-m", *starter, "stages.train", "mine"]
     settings = clean_environment() | {"UNROLL_SNAPSHOT_SECONDS": "0"}
     started = psutil.Popen(command, cwd=project.folder, env=settings, stderr=-3)
-    until(lambda: any((project.folder / ".checkpoints" / "mine").glob("*/[0-9]*/manifest.json")), 60)
+    until(lambda: any((project.folder / ".unroll/snapshots/mine").glob("*/[0-9]*/manifest.json")), 60)
     both = [process for process in [started, *started.children()] if TORCHRUN[0] not in process.cmdline()]
     assert len(both) == 2
     both[killed].kill()
@@ -61,4 +61,4 @@ def test_what_torchrun_starts_is_what_the_parameters_say(pair: Project) -> None:
     process = psutil.Popen(command, cwd=pair.folder, env=settings, stderr=-1, text=True)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert told == "unroll: train.processes is 2, but 3 were started; make the two equal\n"
+    assert told == "unroll: machine.processes is 2, but 3 were started; make the two equal\n"

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from tests import tiny
-from unroll.cells import CELLS, LSTM
-from unroll.params import Pipeline
-from unroll.predictor import Predictor
+from unroll.nn.cells import CELLS, LSTM
+from unroll.params.pipeline import Pipeline
+from unroll.predict.predictor import Predictor
 
 LAG = 100
 Pairs = list[tuple[str, str]]

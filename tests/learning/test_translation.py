@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from tests import tiny
-from unroll.attention import ATTENTIONS
-from unroll.predictor import Predictor
+from unroll.nn.attention import ATTENTIONS
+from unroll.predict.predictor import Predictor
 
 LETTERS = "abcdefghijkl"
+HARD = {"model__head__attention": "hard", "model__head__positions": 128}
 TRAINING: dict[str, Any] = {"hidden": 64, "train__updates": 400, "train__batch_tokens": 256}
 
 
@@ -28,8 +29,10 @@ def copied(longest: int, turn: int = 1) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("attention", sorted(ATTENTIONS.keys() - {"none", "final", "hard"}))
 def test_every_attention_learns_to_copy(tmp_path: Path, attention: str) -> None:
-    looking = {"model__head__attention": attention, "model__head__window": 2 if attention.startswith("local") else None}
-    _, _, exact = tiny.train(tmp_path, tiny.pipeline(**TRAINING, **looking), copied(7))
+    bounded_by = ATTENTIONS[attention].bounded_by
+    bound = {f"model__head__{bounded_by}": {"window": 2, "positions": 16}[bounded_by]} if bounded_by else {}
+    settings = tiny.pipeline(**TRAINING, model__head__attention=attention, **bound)
+    _, _, exact = tiny.train(tmp_path, settings, copied(7))
     assert exact > 0.9
 
 
@@ -56,15 +59,15 @@ def straight(predictor: Predictor) -> float:
 
 
 def test_hard_attention_learns_where_to_look_from_its_rewards_alone(tmp_path: Path) -> None:
-    settings = tiny.pipeline(**TRAINING | {"train__updates": 500}, model__head__attention="hard")
+    settings = tiny.pipeline(**TRAINING | {"train__updates": 500}, **HARD)
     _, predictor, exact = tiny.train(tmp_path / "hard", settings, copied(10))
     assert exact > 0.8
     assert straight(predictor) > 0.75
 
 
 def test_without_rewards_hard_attention_looks_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("unroll.training.reinforce", lambda outcome: 0.0)
-    settings = tiny.pipeline(**TRAINING | {"train__updates": 300}, model__head__attention="hard")
+    monkeypatch.setattr("unroll.training.learner.reinforce", lambda outcome: 0.0)
+    settings = tiny.pipeline(**TRAINING | {"train__updates": 300}, **HARD)
     _, predictor, exact = tiny.train(tmp_path, settings, copied(10))
     assert exact < 0.7
     assert straight(predictor) < 0.4
@@ -98,11 +101,11 @@ def test_names_are_learnt_by_heart(tmp_path: Path, attention: str) -> None:
     assert [best.text for (best,) in predictor.predict([str(number) for number in range(len(names))])] == names
 
 
-@pytest.mark.parametrize("attention", ["general", "hard"])
-def test_two_trainings_give_the_same_weights(tmp_path: Path, attention: str) -> None:
+@pytest.mark.parametrize("looking", [{}, HARD], ids=["general", "hard"])
+def test_two_trainings_give_the_same_weights(tmp_path: Path, looking: dict[str, Any]) -> None:
     settings = tiny.pipeline(
         model__dropout=0.2, train__updates=30, train__validate_every=15, train__average=2,
-        train__scheduled_sampling=0.3, model__head__attention=attention,
+        train__scheduled_sampling=0.3, **looking,
     )  # fmt: skip
     pairs = [(s, s) for s in sequences(300, 5)]
     first, second = (tiny.train(tmp_path / name, settings, pairs)[0].state_dict() for name in "ab")

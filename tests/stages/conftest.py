@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from stages import Folders, embed, evaluate, prepare, tokenize, train
+from stages import embed, evaluate, prepare, tokenize, train
 from tests.grammar import PAIRS
-from unroll import artifacts
-from unroll.params import Pipeline
+from unroll.artifacts import store
+from unroll.folders import Folders
+from unroll.params.pipeline import Pipeline
 
 SMALL = {
     "prepare.corpus": {
@@ -22,7 +23,7 @@ SMALL = {
     "embed.neighbours_of": ["milk", "Tom"], "model.encoder.hidden": 32, "model.head.hidden": 32, "model.dropout": 0.0,
     "train.updates": 600, "train.batch_tokens": 256, "train.warmup": 10, "train.learning_rate": 0.01,
     "train.label_smoothing": 0.0, "train.sampled_softmax": 0, "train.validate_every": 300,
-    "train.validation_rows": 10, "train.threads": 1, "evaluate.threads": 1, "evaluate.pictures": 2,
+    "train.validation_rows": 10, "evaluate.pictures": 2,
     "register.resamples": 50,
 }  # fmt: skip
 
@@ -39,7 +40,7 @@ def ran(small: Pipeline, blank_store: Path, tmp_path_factory: pytest.TempPathFac
     root = tmp_path_factory.mktemp("small")
     shutil.copy(blank_store, root / "mlflow.db")
     folders = Folders(root, "translate")
-    with artifacts.writing(folders.raw, "raw", {}) as raw:
+    with store.writing(folders.raw, "raw", {}) as raw:
         (raw / "spa.tsv").write_text("".join(f"{s}\t{t}\n" for s, t in PAIRS), encoding="utf-8", newline="")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
-from stages import Folders, embed
+from stages import embed
 from tests.grammar import PAIRS
-from unroll import artifacts, embeddings, text
-from unroll.params import Labels, Lines, Pieces, Pipeline, Vectors
+from unroll.artifacts import store
+from unroll.data import ids, tables, tokenizers
+from unroll.folders import Folders
+from unroll.params.pipeline import Pipeline
+from unroll.params.tokenize import Labels, Pieces, Vectors
 
 BPE = Pieces(kind="bpe", vocab_size=400, lowercase=False)
 WORDS = Pieces(kind="word", vocab_size=200, lowercase=False)
@@ -28,24 +31,21 @@ def embedded(make_params: Callable[..., Pipeline], tmp_path: Path) -> Run:
 
     def run(
         pairs: list[tuple[str, str]],
-        source: text.Params,
-        target: text.Params | None,
+        source: tokenizers.Params,
+        target: tokenizers.Params | None,
         pipeline: str = "small",
         **changes: Any,
     ) -> Folders:
         folders = Folders(tmp_path, pipeline)
         columns = {side: [pair[i] for pair in pairs] for i, side in enumerate(("source", "target"))}
-        both = text.train(iter([*columns["source"], *columns["target"]]), source) if target is None else None
-        with artifacts.writing(folders.tokenized, "tokenized", {}) as folder:
+        both = tokenizers.train(iter([*columns["source"], *columns["target"]]), source) if target is None else None
+        with store.writing(folders.tokenized, "tokenized", {}) as folder:
             for side, kind in (("source", source), ("target", target)):
-                tokenizer = both or text.train(columns[side], kind or source)
+                tokenizer = both or tokenizers.train(columns[side], kind or source)
                 tokenizer.save(folder, side)
                 if any(columns[side]):
-                    text.write_ids(folder, "train", side, tokenizer, columns[side])
-        params = make_params()
-        if not any(columns["target"]):
-            lines = Lines(format="lines", files=("lines",), pairs=False)
-            params = params.model_copy(update={"prepare": params.prepare.model_copy(update={"corpus": lines})})
+                    ids.write_ids(folder, "train", side, tokenizer, columns[side])
+        params = make_params("translate" if any(columns["target"]) else "language")
         embed.run(params.model_copy(update={"embed": params.embed.model_copy(update=SMALL | changes)}), folders)
         return folders
 
@@ -63,7 +63,7 @@ def neighbours(folders: Folders) -> list[dict[str, str]]:
 
 
 def files(folders: Folders) -> set[str]:
-    return set(artifacts.verify(folders.embedded, "embedded")["files"])
+    return set(store.verify(folders.embedded, "embedded")["files"])
 
 
 @pytest.fixture
@@ -73,8 +73,8 @@ def shown(embedded: Run) -> Folders:
 
 def test_each_side_has_a_row_for_each_id(shown: Folders) -> None:
     for side in ("source", "target"):
-        vocabulary = len(text.load(shown.tokenized, side))
-        assert embeddings.load(shown.embedded, side).shape == (vocabulary, 16)
+        vocabulary = len(tokenizers.load(shown.tokenized, side))
+        assert tables.load(shown.embedded, side).shape == (vocabulary, 16)
     assert report(shown)["source_tokens_percent"] == 100
 
 
@@ -90,7 +90,7 @@ def test_neighbours_and_their_picture_are_kept(shown: Folders) -> None:
 
 def test_the_same_tokens_give_the_same_bytes(embedded: Run, shown: Folders) -> None:
     again = embedded(PAIRS, WORDS, None, pipeline="again")
-    assert artifacts.verify(again.embedded, "embedded") == artifacts.verify(shown.embedded, "embedded")
+    assert store.verify(again.embedded, "embedded") == store.verify(shown.embedded, "embedded")
     for name in ("embed.json", "embed/neighbours.csv", "embed/embeddings.png"):
         assert (again.reports / name).read_bytes() == (shown.reports / name).read_bytes()
 
@@ -120,8 +120,8 @@ def test_random_embeddings_cover_nothing_and_keep_no_company(embedded: Run, show
 def test_each_side_starts_as_it_can(
     embedded: Run,
     pairs: list[tuple[str, str]],
-    source: text.Params,
-    target: text.Params | None,
+    source: tokenizers.Params,
+    target: tokenizers.Params | None,
     kind: str,
     tables: set[str],
     covered: set[str],
@@ -140,24 +140,24 @@ def test_each_side_starts_as_it_can(
 
 
 def test_lines_learn_from_the_source_alone(embedded: Run) -> None:
-    folders = embedded([(source, "") for source, _ in PAIRS], WORDS, None, epochs=1)
+    folders = embedded([(source, "") for source, _ in PAIRS], WORDS, None, kind="skipgram", epochs=1)
     assert files(folders) == {"source.safetensors", "target.safetensors"}
-    assert (embeddings.load(folders.embedded, "source") == embeddings.load(folders.embedded, "target")).all()
+    assert (tables.load(folders.embedded, "source") == tables.load(folders.embedded, "target")).all()
     assert report(folders).keys() == {"dimensions", "source_vocabulary_percent", "source_tokens_percent"}
     assert neighbours(folders)
 
 
 @pytest.mark.parametrize("joint", [True, False])
 def test_imported_vectors_start_the_pieces_they_name(embedded: Run, tmp_path: Path, joint: bool) -> None:
-    with artifacts.writing(Folders(tmp_path, "small").raw, "raw", {}) as raw:
+    with store.writing(Folders(tmp_path, "small").raw, "raw", {}) as raw:
         (raw / "glove.txt").write_text("milk 1 2\nTom 3 5\n")
     folders = embedded(
         PAIRS, WORDS, None if joint else WORDS, kind="imported", source_vectors="glove.txt", dimensions=2
     )  # fmt: skip
-    vectors, pieces = embeddings.load(folders.embedded, "source"), text.load(folders.tokenized, "source").vocabulary
+    vectors, pieces = tables.load(folders.embedded, "source"), tokenizers.load(folders.tokenized, "source").vocabulary
     milk, tom = (vectors[pieces.index(word)] for word in ("milk", "Tom"))
     assert milk[1] / milk[0] == pytest.approx(2)
     assert tom / milk[0] == pytest.approx([3, 5])
-    assert "raw" in artifacts.verify(folders.embedded, "embedded")["inputs"]
+    assert "raw" in store.verify(folders.embedded, "embedded")["inputs"]
     assert (report(folders)["target_tokens_percent"] > 0) == joint
     assert len(neighbours(folders)) > 0

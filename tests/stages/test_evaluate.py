@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
-from stages import Folders, evaluate
-from unroll import artifacts, corpus, metrics
-from unroll.errors import IntegrityError
-from unroll.params import Pipeline
-from unroll.predictor import Predictor
+from stages import evaluate
+from unroll.artifacts import store
+from unroll.data.rows import references as references_of
+from unroll.errors import DataError, IntegrityError
+from unroll.evaluate import metrics
+from unroll.folders import Folders
+from unroll.params.pipeline import Pipeline
+from unroll.predict import loading
+from unroll.training import validation
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +32,9 @@ def report(ran: Folders) -> dict[str, Any]:
 def test_each_distinct_source_is_answered_as_the_predictor_does(
     small: Pipeline, ran: Folders, rows: list[dict[str, Any]]
 ) -> None:
-    references = corpus.references(ran.prepared / "test.tsv")
+    references = references_of(ran.prepared / "test.tsv")
     assert {row["source"]: row["references"] for row in rows} == references
-    predictor = Predictor.load(ran.model, small.evaluate.search, threads=1)
+    predictor = loading.load(ran.model, small.evaluate.search, threads=1)
     answers = predictor.predict(list(references))
     assert [row["hypothesis"] for row in rows] == [best.text for best, *_ in answers]
 
@@ -39,7 +43,7 @@ def test_scores_are_those_of_the_rows(rows: list[dict[str, Any]], report: dict[s
     references = [row["references"] for row in rows]
     for name, column in (("", "hypothesis"), ("_greedy", "greedy")):
         said = [row[column] for row in rows]
-        assert report[f"bleu{name}"] == pytest.approx(metrics.bleu(said, references), abs=1e-3)
+        assert report[f"bleu{name}"] == pytest.approx(validation.bleu(said, references), abs=1e-3)
         assert report[f"chrf{name}"] == pytest.approx(metrics.chrf(said, references), abs=1e-3)
     assert report["bleu"] > 20
     assert report["sentences"] == len(rows)
@@ -49,7 +53,7 @@ def test_scores_are_those_of_the_rows(rows: list[dict[str, Any]], report: dict[s
 
 def test_validation_is_scored_apart(ran: Folders, report: dict[str, Any]) -> None:
     train = json.loads((ran.reports / "train.json").read_text())
-    assert set(corpus.references(ran.prepared / "valid.tsv")).isdisjoint(corpus.references(ran.prepared / "test.tsv"))
+    assert set(references_of(ran.prepared / "valid.tsv")).isdisjoint(references_of(ran.prepared / "test.tsv"))
     assert {"valid.bleu", "valid.bleu_greedy"} <= report.keys()
     assert report["valid.bleu_greedy"] > train["best_valid_score"] / 2
 
@@ -67,7 +71,7 @@ def test_the_breakdown_covers_every_sentence(ran: Folders, rows: list[dict[str, 
         groups = {row["group"]: row for row in csv.DictReader(file)}
     assert sum(int(row["count"]) for row in groups.values()) == len(rows)
     short = [row for row in rows if len(row["source"].split()) <= 4]
-    expected = metrics.bleu([row["hypothesis"] for row in short], [row["references"] for row in short])
+    expected = validation.bleu([row["hypothesis"] for row in short], [row["references"] for row in short])
     assert float(groups["1-4"]["score"]) == pytest.approx(expected, abs=1e-3)
 
 
@@ -87,12 +91,42 @@ def test_a_model_of_other_parts_is_refused(small: Pipeline, ran: Folders) -> Non
     assert not folders.evaluation.exists()
 
 
-def test_the_same_model_gives_the_same_bytes(small: Pipeline, ran: Folders) -> None:
-    folders = Folders(ran.root, "again2")
-    for kind in ("model", "prepared", "reports"):
+def copied(ran: Folders, pipeline: str) -> Folders:
+    folders = Folders(ran.root, pipeline)
+    for kind in ("model", "lexicon", "prepared", "reports"):
         shutil.copytree(getattr(ran, kind), getattr(folders, kind))
+    return folders
+
+
+def with_shortlist(small: Pipeline) -> Pipeline:
+    search = small.evaluate.search.model_copy(update={"shortlist": 30})
+    return small.model_copy(update={"evaluate": small.evaluate.model_copy(update={"search": search})})
+
+
+def test_a_shortlist_is_of_the_lexicon_beside_the_model(small: Pipeline, ran: Folders) -> None:
+    folders = copied(ran, "short")
+    evaluate.run(with_shortlist(small), folders)
+    report = json.loads((folders.reports / "evaluate.json").read_text())
+    assert report["bleu"] > 20
+    shutil.rmtree(folders.lexicon)
+    with pytest.raises(DataError, match="this model has no lexicon"):
+        evaluate.run(with_shortlist(small), folders)
+
+
+def test_a_lexicon_of_other_tokenizers_is_refused(small: Pipeline, ran: Folders) -> None:
+    folders = copied(ran, "foreign")
+    tokenized = store.verify(ran.tokenized, "tokenized")
+    with store.writing(folders.lexicon, "lexicon", {"tokenized": tokenized | {"files": {}}}) as aside:
+        shutil.copy(ran.lexicon / "target.lexicon.safetensors", aside)
+    with pytest.raises(IntegrityError, match=r"lexicon: is not of the tokenizers in .*model"):
+        evaluate.run(small, folders)
+    assert not folders.evaluation.exists()
+
+
+def test_the_same_model_gives_the_same_bytes(small: Pipeline, ran: Folders) -> None:
+    folders = copied(ran, "again2")
     evaluate.run(small, folders)
-    assert artifacts.verify(folders.evaluation, "evaluation") == artifacts.verify(ran.evaluation, "evaluation")
+    assert store.verify(folders.evaluation, "evaluation") == store.verify(ran.evaluation, "evaluation")
     pictures = (f"pictures/{name}.png" for name in ("attention", "curves", "breakdown"))
     for name in ("evaluate.json", "breakdown.csv", *pictures):
         assert (folders.reports / name).read_bytes() == (ran.reports / name).read_bytes()

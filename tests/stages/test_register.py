@@ -1,16 +1,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from stages import register
 from tests.tracked import answers, evaluate, make_folders, settings
-from unroll import lineage, registry
+from unroll.artifacts import lineage
 from unroll.errors import IntegrityError
-from unroll.params import Pipeline
+from unroll.registry import runs
 
 
 def test_a_registration_is_told_and_its_report_is_the_same_each_time(
@@ -39,7 +38,7 @@ def test_an_altered_evaluation_is_not_registered(home: Path, monkeypatch: pytest
     def fail(*_: object) -> None:
         raise AssertionError("nothing may be recorded")
 
-    monkeypatch.setattr(registry, "record", fail)
+    monkeypatch.setattr(runs, "record", fail)
     folders = make_folders(home, answers(3))
     (folders.evaluation / "test.jsonl").write_text("{}\n")
     with pytest.raises(IntegrityError, match=r"test\.jsonl"):
@@ -48,28 +47,3 @@ def test_an_altered_evaluation_is_not_registered(home: Path, monkeypatch: pytest
     make_folders(home / "other", answers(3), seed=2).model.rename(home / "model")
     with pytest.raises(IntegrityError):
         lineage.verify(home / "model", folders.evaluation)
-
-
-def test_a_summary_of_a_version_that_was_there() -> None:
-    done = registry.Registration("translate", "3", False, [], "first", {"bleu": 43.71})
-    told = register.summary(done, settings().evaluate.search).splitlines()
-    assert told[0] == "translate version 3, registered before"
-    assert told[2].split() == ["scores", "bleu", "43.71"]
-
-
-@pytest.mark.parametrize(
-    ("pipeline", "command"),
-    [
-        ("translate", "translate"),
-        ("name", "generate"),
-        ("language", "generate"),
-        ("rows", "classify"),
-        ("frames", "tag"),
-    ],
-)
-def test_a_summary_names_the_command_that_can_ask_the_model(
-    make_params: Callable[..., Pipeline], pipeline: str, command: str
-) -> None:
-    done = registry.Registration(pipeline, "1", True, ["champion"], "first", {"accuracy": 97.5})
-    told = register.summary(done, make_params(pipeline).evaluate.search)
-    assert f"  use      unroll {command} --model models:/{pipeline}/1" in told.splitlines()

@@ -7,37 +7,42 @@ import shutil
 import pytest
 import torch
 
-from stages import Folders, train
-from unroll import artifacts, checkpoints, tracking
-from unroll.errors import DivergenceError, ParamsError, ResourceError
-from unroll.params import Pipeline
-from unroll.planning import ROUND_UPDATES, ROUNDS, WARM, measure
+from stages import train
+from unroll.artifacts import manifest, store
+from unroll.errors import DivergenceError, IntegrityError, ParamsError, ResourceError
+from unroll.folders import Folders
+from unroll.params import reading
+from unroll.params.pipeline import Pipeline
+from unroll.predict import checkpoints
+from unroll.registry import tracking
+from unroll.training import setup
+from unroll.training.planning import ROUND_UPDATES, ROUNDS, WARM, pace_of
 
 
 def again(small: Pipeline, ran: Folders, pipeline: str, **changes: object) -> Folders:
     folders = Folders(ran.root, pipeline)
     for kind in ("prepared", "tokenized", "embedded"):
         shutil.copytree(getattr(ran, kind), getattr(folders, kind))
-    train.run(small.model_copy(update={"train": small.train.model_copy(update=changes)}), folders)
+    train.run(reading.changed(small, {path.replace("__", "."): value for path, value in changes.items()}), folders)
     return folders
 
 
 @pytest.fixture(autouse=True)
-def store(ran: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+def _at_its_root(ran: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ran.root)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
 
 def test_the_same_parameters_give_the_same_bytes(small: Pipeline, ran: Folders) -> None:
     twin = again(small, ran, "twin")
-    assert artifacts.verify(twin.model, "model") == artifacts.verify(ran.model, "model")
+    assert store.verify(twin.model, "model") == store.verify(ran.model, "model")
     for name in ("train.json", "curves.csv"):
         assert (twin.reports / name).read_bytes() == (ran.reports / name).read_bytes()
 
 
 def test_another_seed_gives_another_model(small: Pipeline, ran: Folders) -> None:
-    other = again(small, ran, "seed", seed=2, updates=11)
-    assert checkpoints.load(other.model).params.train.seed == 2
+    other = again(small, ran, "seed", train__seed=2, train__updates=11)
+    assert checkpoints.load(other.model).recipe.train.seed == 2
     assert (other.model / "model.safetensors").read_bytes() != (ran.model / "model.safetensors").read_bytes()
 
 
@@ -56,16 +61,16 @@ def test_curves_and_report_say_how_it_went(small: Pipeline, ran: Folders) -> Non
 
 
 def test_the_checkpoint_remembers_all_it_was_made_by(small: Pipeline, ran: Folders) -> None:
-    recipe = checkpoints.load(ran.model).params
+    recipe = checkpoints.load(ran.model).recipe
     assert recipe.train == small.train
     assert recipe.model == small.model
-    ancestry = artifacts.verify(ran.model, "model")["inputs"]
-    assert ancestry == {kind: artifacts.verify(getattr(ran, kind), kind) for kind in train.INPUTS}
+    ancestry = store.verify(ran.model, "model")["inputs"]
+    assert ancestry == {kind: store.verify(getattr(ran, kind), kind) for kind in train.INPUTS}
 
 
 def test_the_run_in_mlflow_has_the_curves(ran: Folders) -> None:
     with tracking.reaching() as client:
-        digest = artifacts.identity(artifacts.verify(ran.model, "model"))
+        digest = manifest.identity(store.verify(ran.model, "model"))
         experiment = client.get_experiment_by_name("translate").experiment_id
         (run,) = client.search_runs([experiment], f"tags.`model.sha256` = '{digest}'")
         history = client.get_metric_history(run.info.run_id, "train_loss")
@@ -75,7 +80,7 @@ def test_the_run_in_mlflow_has_the_curves(ran: Folders) -> None:
 
 
 def test_mixed_precision_learns(small: Pipeline, ran: Folders) -> None:
-    folders = again(small, ran, "mixed_precision", precision="bf16-mixed", updates=40, warmup=5)
+    folders = again(small, ran, "mixed_precision", train__precision="bf16-mixed", train__updates=40, train__warmup=5)
     with (folders.reports / "curves.csv").open(encoding="utf-8", newline="") as file:
         first, *_, last = (float(row["train_loss"]) for row in csv.DictReader(file))
     assert last < first
@@ -85,37 +90,56 @@ def test_mixed_precision_learns(small: Pipeline, ran: Folders) -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="says what a machine without CUDA says")
 def test_an_accelerator_that_is_not_there_is_one_line(small: Pipeline, ran: Folders) -> None:
-    with pytest.raises(ResourceError, match=r"train\.accelerator: cuda cannot be used here"):
-        again(small, ran, "no_cuda", accelerator="cuda")
+    with pytest.raises(ResourceError, match=r"machine\.accelerator: cuda cannot be used here"):
+        again(small, ran, "no_cuda", machine__accelerator="cuda")
 
 
 def test_divergence_is_told_and_leaves_no_model(small: Pipeline, ran: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
     lost = lambda x, *_: (x.sum() * float("nan"), x.detach().new_zeros(len(x)))  # noqa: E731
-    monkeypatch.setattr("unroll.model.linear_cross_entropy", lost)
+    monkeypatch.setattr("unroll.nn.model.linear_cross_entropy", lost)
     with pytest.raises(DivergenceError, match=r"at update 6 .* lower train\.learning_rate"):
         again(small, ran, "diverged")
     assert not Folders(ran.root, "diverged").model.exists()
 
 
-@pytest.mark.parametrize(("part", "kind", "wanted"), [("head", "tagger", "decoder"), ("encoder", "vector", "sequence")])
-def test_parts_that_are_not_of_the_shape_are_refused(small: Pipeline, part: str, kind: str, wanted: str) -> None:
-    other = getattr(small.model, part).model_copy(update={"kind": kind})
-    changed = small.model_copy(update={"model": small.model.model_copy(update={part: other})})
-    with pytest.raises(ParamsError, match=rf"model\.{part}\.kind: '{kind}' is not of the shape n_to_m; set '{wanted}'"):
-        train.declared(changed)
+CELL = """
+from unroll.nn.cells import CELLS, GRU
+
+class Mine(GRU):
+    "A cell of the project's own."
+
+CELLS["mine"] = Mine
+"""
+
+
+def test_a_model_of_parts_of_its_own_remembers_them(small: Pipeline, ran: Folders) -> None:
+    (ran.root / "parts.py").write_text(CELL)
+    changes = {"model__encoder__cell": "mine", "train__updates": 11}
+    folders = again(small, ran, "own", parts="parts.py", **changes)
+    inherited = store.verify(folders.model, "model")["inputs"]["parts"]
+    assert inherited["files"] == {"parts.py": manifest.sha256(ran.root / "parts.py")}
+    assert checkpoints.load(folders.model).recipe.parts == "parts.py"
+    (ran.root / "parts.py").write_text(CELL.replace("GRU", "LSTM"))
+    with pytest.raises(IntegrityError, match=r"parts\.py: is not the module with which the model was made"):
+        checkpoints.load(folders.model)
+
+
+def test_a_cell_that_nobody_knows_is_one_line(small: Pipeline, ran: Folders) -> None:
+    with pytest.raises(ParamsError, match=r"'mine' is not known"):
+        again(small, ran, "unknown", model__encoder__cell="mine")
 
 
 def test_validation_looks_at_the_whole_of_its_split() -> None:
     pairs = {str(n): [str(n)] for n in range(10)}
-    assert list(train.spread(pairs, 5)) == ["0", "2", "4", "6", "8"]
-    assert list(train.spread(pairs, 4)) == ["0", "3", "6", "9"]
-    assert train.spread(pairs, 99) == pairs
-    assert train.spread({}, 9) == {}
+    assert list(setup.spread(pairs, 5)) == ["0", "2", "4", "6", "8"]
+    assert list(setup.spread(pairs, 4)) == ["0", "3", "6", "9"]
+    assert setup.spread(pairs, 99) == pairs
+    assert setup.spread({}, 9) == {}
 
 
 def test_a_machine_is_measured_on_the_training_itself(small: Pipeline, ran: Folders) -> None:
-    _, training = train.start(train.declared(small), ran)
-    pace = measure(training)
+    _, training = setup.start(small.recipe, ran)
+    pace = pace_of(training)
     assert training.learner.updates == WARM + ROUNDS * ROUND_UPDATES
     assert 0 < pace.update < 10
     assert 0 < pace.validation < 60

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests import tiny
+from tests import recipes, tiny
 from unroll import cli
-from unroll.predictor import Predictor
+from unroll.predict import loading
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +56,7 @@ def unroll(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 def test_arguments_and_stdin_get_the_predictors_answers(
     unroll: Callable[..., tuple[int, str, str]], folder: Path
 ) -> None:
-    texts, predictor = ["I drink milk", "", "tea"], Predictor.load(folder)
+    texts, predictor = ["I drink milk", "", "tea"], loading.load(folder)
     expected = [best.text for best, *_ in predictor.predict(texts)]
     assert unroll("translate", "--model", folder, *texts) == (0, "".join(f"{line}\n" for line in expected), "")
     assert unroll("translate", "--model", folder, stdin="\n".join(texts).encode())[1].split("\n") == [*expected, ""]
@@ -91,7 +90,7 @@ def test_scores_and_alignments_are_columns_of_each_answer(
 def test_a_line_too_long_is_answered_and_told(
     unroll: Callable[..., tuple[int, str, str]], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("unroll.predictor.MAX_SOURCE", 2)
+    monkeypatch.setattr("unroll.predict.predictor.MAX_SOURCE", 2)
     code, out, err = unroll("translate", "--model", folder, "tea", "I drink milk")
     assert (code, len(out.splitlines())) == (0, 2)
     assert err == "unroll: line 2: too long; only its beginning was read\n"
@@ -120,7 +119,7 @@ def test_what_is_drawn_is_as_it_was_asked_for(unroll: Callable[..., tuple[int, s
     asked = {"temperature": 0.5, "top_k": 3, "top_p": 0.5, "max_tokens": 9, "seed": 4}
     options = [word for name, value in asked.items() for word in (f"--{name.replace('_', '-')}", value)]
     code, out, _ = unroll("generate", "--model", language, "--scores", *options, "the")
-    predictor = Predictor.load(language)
+    predictor = loading.load(language)
     ((best,),) = predictor.predict(["the"], 1, predictor.search.model_copy(update=asked))
     assert (code, out) == (0, f"{best.score:.4f}\t{best.text}\n")
 
@@ -242,13 +241,13 @@ def test_help_names_every_command(unroll: Callable[..., tuple[int, str, str]]) -
 def test_a_plan_needs_a_pipeline_that_is_tokenized(
     unroll: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copy("params.yaml", tmp_path)
+    recipes.write_project(tmp_path, "mine", recipes.document("translate"))
     monkeypatch.chdir(tmp_path)
-    assert unroll("plan", "translat")[::2] == (
+    assert unroll("plan", "mien")[::2] == (
         2,
-        "unroll: params.yaml: no section 'translat'; did you mean 'translate'?\n",
+        "unroll: pipelines/mien.yaml: no such file; did you mean 'mine'?\n",
     )
-    assert unroll("plan", "translate")[::2] == (
+    assert unroll("plan", "mine")[::2] == (
         3,
-        "unroll: data/translate/tokenized: not there yet; make it with dvc repro embed@translate\n",
+        "unroll: data/mine/tokenized: not there yet; make it with dvc repro embed@mine\n",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -44,3 +45,57 @@ def test_one_that_lets_go_in_time_is_waited_for(holder: subprocess.Popen[str], t
     os.kill(holder.pid, signal.SIGTERM)
     with processes.alone(tmp_path / "lock", "train", patience=10.0):
         assert holder.wait() != 0
+
+
+def test_a_port_that_is_taken_is_refused_with_another() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ResourceError, match=rf"^port {port} is taken: .*such as {port + 1}$"):
+            processes.free(port)
+    processes.free(port)
+
+
+@pytest.mark.parametrize("said", [{}, {"OMP_WAIT_POLICY": "ACTIVE"}, {"GOMP_SPINCOUNT": "7"}])
+def test_threads_spin_briefly_unless_the_environment_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, said: dict[str, str]
+) -> None:
+    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    for name in names:
+        monkeypatch.setenv(name, "")  # so that it is put back afterwards
+        monkeypatch.delenv(name)
+    os.environ.update(said)
+    processes.wait_briefly()
+    assert {name: os.environ[name] for name in names if name in os.environ} == (said or {"GOMP_SPINCOUNT": "1000"})
+
+
+@pytest.mark.parametrize(
+    ("ranks", "first"),
+    [
+        ({}, True),
+        ({"RANK": "0"}, True),
+        ({"RANK": "1"}, False),
+        ({"LOCAL_RANK": "2"}, False),
+        ({"RANK": "0", "LOCAL_RANK": "2"}, True),
+    ],
+)
+def test_one_of_several_processes_is_the_first(
+    ranks: dict[str, str], first: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("RANK", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ranks.items():
+        monkeypatch.setenv(name, value)
+    assert processes.first() is first
+
+
+def test_the_end_of_another_process_of_a_training_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = RuntimeError("Connection closed by peer [127.0.0.1]")
+    with pytest.raises(RuntimeError, match="closed by peer"), processes.not_alone():
+        raise gone
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ResourceError, match="another process of this training has ended"), processes.not_alone():
+        raise gone
+    with pytest.raises(RuntimeError, match="shapes"), processes.not_alone():
+        raise RuntimeError("shapes differ")

@@ -1,0 +1,86 @@
+"""Lines of files of any kind: read exactly, or refused in one line with the place."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from unroll.data.files import LONGEST_LINE, lines
+from unroll.errors import DataError
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Callable[[bytes], list[str]]:
+    def read(content: bytes) -> list[str]:
+        (tmp_path / "rows.tsv").write_bytes(content)
+        return list(lines(tmp_path / "rows.tsv"))
+
+    return read
+
+
+def test_only_newlines_end_lines(read: Callable[[bytes], list[str]]) -> None:
+    content = 'a\u2028b\u0085c\tx, "y"\r\n"d\te"\n"f\tg\r\r\n'.encode()
+    assert read(content) == ['a\u2028b\u0085c\tx, "y"', '"d\te"', '"f\tg\r']
+
+
+def test_a_bom_is_dropped_at_the_start_of_a_file_alone(read: Callable[[bytes], list[str]]) -> None:
+    assert read(b"\xef\xbb\xbfa\tb\n\xef\xbb\xbfc\td") == ["a\tb", "\ufeffc\td"]
+
+
+def test_gzip_reads_like_plain_under_any_name(tmp_path: Path) -> None:
+    content = "año\t1\n\nfin\t2".encode()
+    (tmp_path / "plain").write_bytes(content)
+    (tmp_path / "packed").write_bytes(gzip.compress(content))
+    assert list(lines(tmp_path / "packed")) == list(lines(tmp_path / "plain")) == ["año\t1", "", "fin\t2"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a\tb\nse\u00f1or\tc".encode("latin-1"), r"rows\.tsv:2: byte 3 \(0xf1\) .*Latin-1.*iconv -f LATIN1 -t UTF-8"),
+        ("a\tb\n".encode("utf-16"), r"rows\.tsv:1: a NUL byte.*iconv -f UTF-16"),
+        (b"a\tb\nc\0d\te\n", r"rows\.tsv:2: a NUL byte"),
+        (b"a\tb\n" + b"x" * (2**20 + 1), r"rows\.tsv:2: longer than 1,048,576 bytes"),
+    ],
+)
+def test_what_is_not_text_is_named_by_file_and_line(
+    read: Callable[[bytes], list[str]], content: bytes, message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        read(content)
+
+
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
+def test_the_longest_line_is_still_read(read: Callable[[bytes], list[str]], start: bytes, ending: bytes) -> None:
+    assert read(start + b"x" * LONGEST_LINE + ending + b"a\tb") == ["x" * LONGEST_LINE, "a\tb"]
+
+
+def test_a_missing_or_damaged_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none\.tsv: no such file"):
+        list(lines(tmp_path / "none.tsv"))
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(b"a\tb\n" * 1000)[:-20])
+    for name in ("cut.gz", "."):
+        with pytest.raises(DataError, match="cannot be read"):
+            list(lines(tmp_path / name))
+
+
+@given(
+    st.binary(max_size=60) | st.lists(st.sampled_from([b"a", b"\t", b"\n", b"\r", b"\xff", b"\0", b'"'])).map(b"".join)
+)
+@settings(deadline=None)
+def test_reading_any_bytes_gives_lines_or_a_data_error(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    path = tmp_path_factory.mktemp("bytes") / "lines"
+    path.write_bytes(content)
+    with suppress(DataError):
+        found = list(lines(path))
+        assert not any("\n" in line for line in found)
+        assert len(found) == content.count(b"\n") + (not content.endswith(b"\n") and content != b"")

@@ -1,0 +1,79 @@
+"""The loss in chunks beside the loss at once."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from unroll.nn import losses
+from unroll.nn.losses import cross_entropy, linear_cross_entropy
+
+V, D = 11, 5
+
+
+def parts(positions: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return x_ND, weight_VD, bias_V and labels_N."""
+    generator = torch.Generator().manual_seed(positions)
+    shapes = ((positions, D), (V, D), (V,))
+    learnt = [torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype) for shape in shapes]
+    x, weight, bias = (part.requires_grad_() for part in learnt)
+    return x, weight, bias, torch.randint(V, (positions,), generator=generator)
+
+
+def test_label_smoothing_follows_its_formula() -> None:
+    logits, labels = torch.randn(3, V), torch.tensor([1, 4, 7])
+    log_p = logits.log_softmax(1)
+    expected = -(0.9 * log_p[range(3), labels] + 0.1 * log_p.mean(1)).mean()
+    torch.testing.assert_close(cross_entropy(logits, labels, 0.1), expected)
+
+
+@given(
+    positions=st.integers(0, 9),
+    chunk=st.integers(1, 10 * V),
+    smoothing=st.sampled_from([0.0, 0.1, 1.0]),
+    scale=st.sampled_from([1.0, -3.0]),
+)
+def test_in_chunks_it_is_the_same_and_learns_the_same(
+    positions: int, chunk: int, smoothing: float, scale: float
+) -> None:
+    x, weight, bias, labels = parts(positions)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(losses, "CHUNK", chunk)
+        loss, nats = linear_cross_entropy(x, weight, bias, labels, smoothing)
+    logits = x @ weight.t() + bias
+    expected = cross_entropy(logits, labels, smoothing)
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(nats, -logits.detach().log_softmax(1)[range(positions), labels])
+    found, wanted = (torch.autograd.grad(scale * one, (x, weight, bias)) for one in (loss, expected))
+    torch.testing.assert_close(found, wanted)
+
+
+def test_its_gradient_is_that_of_finite_differences() -> None:
+    *learnt, labels = parts(6)
+    assert torch.autograd.gradcheck(lambda *all: linear_cross_entropy(*all, labels, 0.1)[0], learnt)
+
+
+def test_where_nothing_is_learnt_it_says_the_same() -> None:
+    loss, nats = linear_cross_entropy(*parts(6), 0.1)
+    with torch.no_grad():
+        again, same = linear_cross_entropy(*parts(6), 0.1)
+    assert again.item() == loss.item()
+    assert not again.requires_grad
+    assert torch.equal(same, nats)
+    assert not nats.requires_grad
+
+
+def test_with_products_of_bfloat16_it_is_near_and_summed_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(losses, "CHUNK", 40 * V)
+    x, weight, bias, labels = parts(200, torch.float32)
+    exact = linear_cross_entropy(x, weight, bias, labels, 0.1)[0]
+    with torch.autocast("cpu", torch.bfloat16):
+        loss, nats = linear_cross_entropy(x, weight, bias, labels, 0.1)
+    assert loss.dtype == nats.dtype == torch.float32
+    assert loss.item() == pytest.approx(exact.item(), rel=0.01)
+    for found, wanted in zip(*(torch.autograd.grad(one, (x, weight, bias)) for one in (loss, exact)), strict=True):
+        assert found.dtype == torch.float32
+        assert (found - wanted).norm() < 0.02 * wanted.norm()

@@ -1,0 +1,89 @@
+"""Parameters that do not fit each other are refused in one line; every such rule is hit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unroll.params.refusals import accepted, changed, message
+from unroll.params.misfits import MISFITS
+
+VECTORS_IN = {"tokenize.source": {"kind": "vectors", "width": 64}}
+VECTOR = {"kind": "vector", "hidden": 8, "layers": 1, "activation": "tanh"}
+FILTERS = changed("translate", {})["prepare"]["filters"]
+BEAM, SAMPLE = (changed(name, {})["evaluate"]["search"] for name in ("translate", "name"))
+WORDS = {"kind": "word", "vocab_size": 60, "lowercase": False}
+UNFITTING: list[tuple[str, dict[str, Any], str]] = [
+    ("translate", {"train.sampled_softmax": 8000}, "train.sampled_softmax must be smaller than the vocab_size"),
+    ("caption", {"train.sampled_softmax": 300}, "train.sampled_softmax must be smaller than the vocab_size"),
+    ("translate", {"train.warmup": 10_000}, "train.warmup must be smaller than train.updates"),
+    ("digit", {"tokenize.source": {"kind": "label"}}, "format 'table' and tokenize.source.kind 'vectors' go together"),
+    ("letter", VECTORS_IN, "format 'table' and tokenize.source.kind 'vectors' go together"),
+    ("digit", {"tokenize.source.width": 32}, "tokenize.source.width must be prepare.corpus.frame"),
+    ("rows", {"prepare.corpus.frame": 4}, "tokenize.source.width must be prepare.corpus.frame"),
+    (
+        "digit",
+        {"embed.kind": "imported", "embed.source_vectors": "v.txt"},
+        "embed.source_vectors are for tokens, and the source is vectors: set null",
+    ),
+    ("classify", {"prepare.filters": FILTERS}, "prepare.filters are for pairs of sentences: set null"),
+    ("letter", {"prepare.corpus.pairs": False}, "prepare.corpus.pairs goes with shape one_to_one"),
+    ("language", {"prepare.corpus.pairs": True}, "prepare.corpus.pairs goes with shape one_to_one"),
+    (
+        "language",
+        {"model.head": {"kind": "tagger"}},
+        "prepare.corpus.format 'lines' has no targets: set model.head.kind 'language_model'",
+    ),
+    (
+        "frames",
+        {"model.head": {"kind": "language_model"}},
+        "model.head.kind 'language_model' reads running text: set prepare.corpus.format 'lines'",
+    ),
+    ("language", {"tokenize.target": {"kind": "label"}}, "says what it reads: set tokenize.target null"),
+    ("language", {"model.encoder.bidirectional": True}, "model.encoder.bidirectional would read what is to be"),
+    ("translate", {"train.bptt": 9}, "train.bptt is for running text, which a language_model reads: set null"),
+    ("language", {"train.select_by": "accuracy"}, "train.select_by must be 'loss' with a language_model"),
+    ("classify", {"train.scheduled_sampling": 0.5}, "train.scheduled_sampling is for a decoder: set 0.0"),
+    ("letter", {"tokenize.source": WORDS}, "model.encoder.kind 'vector' reads one item"),
+    ("digit", {"prepare.corpus.join": 2}, "model.encoder.kind 'vector' reads one item"),
+    ("name", {"model.head.attention": "general"}, "model.head.attention has no memory to look back at"),
+    ("caption", {"model.head.attention": "dot"}, "model.head.attention has no memory to look back at"),
+    ("frames", {"model.reverse_source": True}, "model.reverse_source would part the labels from their positions"),
+    ("language", {"model.reverse_source": True}, "model.reverse_source would part the labels from their positions"),
+    ("classify", {"model.tied": True}, "model.tied needs embeddings of the target"),
+    ("translate", {"embed.kind": "one_hot"}, "model.tied needs embeddings of the target"),
+    ("frames", {"model.tied": True}, "model.tied on a tagger needs one vocabulary for both sides"),
+    ("language", {"model.encoder.hidden": 128}, "model.tied needs model.encoder.hidden and embed.dimensions to be"),
+    ("translate", {"embed.frozen": True}, "model.tied and embed.frozen would leave no output layer to learn"),
+]
+
+
+@pytest.mark.parametrize(("name", "changes", "expected"), UNFITTING, ids=[f"{p}-{m[:40]}" for p, _, m in UNFITTING])
+def test_parts_that_do_not_fit_are_refused_in_one_line(name: str, changes: dict[str, Any], expected: str) -> None:
+    line = message(name, changes)
+    assert line.startswith(f"{name}: ")
+    assert expected in line
+
+
+def test_every_misfit_is_hit() -> None:
+    refused = [message(name, changes) for name, changes, _ in UNFITTING]
+    for misfit in MISFITS:
+        assert any(misfit.message in line for line in refused), misfit.message
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("language", {"model.tied": False, "model.encoder.hidden": 128}),
+        ("translate", {"model.tied": False, "embed.frozen": True}),
+        ("translate", {"model.tied": False, "embed.kind": "one_hot"}),
+        ("language", {"train.bptt": None}),
+        ("name", {"evaluate.search": BEAM}),
+        ("name", {"model.head.attention": "none"}),
+        ("translate", {"evaluate.search": SAMPLE, "train.scheduled_sampling": 1.0}),
+        ("letter", {"train.sampled_softmax": 10}),
+    ],
+)
+def test_what_fits_is_taken(name: str, changes: dict[str, Any]) -> None:
+    accepted(name, changes)

@@ -1,0 +1,22 @@
+"""Predictors of models that have learnt nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests import tiny
+from unroll.predict.loading import load
+from unroll.predict.predictor import Predictor
+
+
+@pytest.fixture(scope="session", params=["word", "char"])
+def predictor(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    settings = tiny.pipeline(train__updates=11, tokenize__source__kind=request.param, tokenize__source__vocab_size=300)
+    return load(tiny.checkpoint(tmp_path_factory.mktemp("model"), settings), threads=1)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("heads")

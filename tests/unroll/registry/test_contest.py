@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tracked import (
+    answers,
+    champion,
+    client,
+    evaluate,
+    make_folders,
+    record,
+    register,
+    settings,
+    version,
+)
+from unroll.registry import contest
+
+
+@pytest.mark.usefixtures("unloaded")
+def test_the_champion_moves_only_when_beaten(home: Path) -> None:
+    first = register(make_folders(home, answers(3)))
+    assert (first.version, first.created, first.verdict) == ("1", True, "first")
+    assert first.aliases == ["challenger", "champion"]
+
+    equal = register(make_folders(home, answers(3), seed=2))
+    assert (equal.version, equal.aliases) == ("2", ["challenger"])
+    assert equal.verdict.startswith("not better than version 1: +0.00 BLEU")
+    assert champion() == "1"
+
+    better = register(make_folders(home, answers(6), seed=3))
+    assert better.verdict.startswith("better than version 1: +")
+    assert champion() == "3"
+    tags = version("3").tags
+    assert tags["verdict.against"] == "1"
+    assert tags["verdict.resamples"] == str(settings().register_.resamples)
+    assert float(tags["verdict.delta"]) > 0
+    assert float(tags["verdict.p_value"]) < settings().register_.p_value
+    assert tags["bleu"] == "100.00"
+
+    worse = register(make_folders(home, answers(1), seed=4))
+    assert worse.verdict.startswith("not better than version 3: -")
+    assert champion() == "3"
+
+    other = register(make_folders(home, answers(6), seed=5, corpus="another"))
+    assert other.verdict == "test sets differ: not comparable"
+    assert champion() == "3"
+
+
+@pytest.mark.usefixtures("unloaded")
+@pytest.mark.parametrize(("ours", "theirs", "ends_as"), [(6, 5, "3"), (4, 6, "2")])
+def test_a_version_that_was_overtaken_looks_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch, ours: int, theirs: int, ends_as: str
+) -> None:
+    def compare(params: Any, before: list[Any], after: list[Any], champion: Any) -> tuple[bool, dict[str, str]]:
+        return right(after) > right(before), {"verdict": "compared"}
+
+    monkeypatch.setattr(contest, "_compare", compare)
+    register(make_folders(home / "first", answers(1)))
+    register(make_folders(home / "theirs", answers(theirs), seed=2))
+    store = type(client())
+    write = store.set_registered_model_alias
+    once = iter([True])
+
+    def overtaken(self: Any, name: str, alias: str, number: str) -> None:
+        write(self, name, alias, number)
+        if (alias, number) == ("champion", "3") and next(once, False):
+            write(self, name, alias, "2")
+
+    write(client(), "translate", "champion", "1")
+    monkeypatch.setattr(store, "set_registered_model_alias", overtaken)
+    register(make_folders(home / "ours", answers(ours), seed=3))
+    assert champion() == ends_as
+    assert version("3").tags["verdict.against"] == "2"
+
+
+def right(rows: list[Any]) -> int:
+    return sum(row["hypothesis"] in row["references"] for row in rows)
+
+
+@pytest.mark.usefixtures("unloaded")
+@pytest.mark.parametrize(
+    ("main", "unit"), [("accuracy", r"\+50\.00 accuracy points"), ("perplexity", r"\+0\.750 nats per token")]
+)
+def test_rows_with_values_are_judged_by_them(home: Path, main: str, unit: str) -> None:
+    folders = make_folders(home, answers(3))
+    for right, verdict in (
+        (3, "first"),
+        (6, f"better than version 1: {unit}, p = 0.0"),
+        (5, "not better than version 2: -"),
+    ):
+        evaluate(folders, answers(right), main)
+        assert re.match(verdict, register(folders).verdict)
+    assert champion() == "2"
+    assert version("2").tags["main"] == main
+
+
+@pytest.mark.usefixtures("unloaded")
+def test_scores_of_different_kinds_are_not_compared(home: Path) -> None:
+    folders = make_folders(home, answers(3))
+    evaluate(folders, answers(3), "accuracy")
+    register(folders)
+    evaluate(folders, answers(6), "accuracy", weight=2)
+    assert register(folders).verdict == "version 1 counts other tokens: not comparable"
+    evaluate(folders, answers(6), "perplexity")
+    assert register(folders).verdict == "main scores differ: not comparable"
+    assert champion() == "1"
+
+
+@pytest.mark.usefixtures("unloaded")
+def test_lost_hypotheses_of_the_champion_leave_it_in_place(home: Path) -> None:
+    run = record(make_folders(home, answers(3)))
+    register(make_folders(home, answers(3)))
+    shutil.rmtree(home / "mlartifacts" / "translate" / run / "artifacts" / "evaluation")
+    found = register(make_folders(home, answers(6), seed=2))
+    assert found.verdict == "the hypotheses of version 1 are missing: not comparable"
+    assert champion() == "1"

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from unroll.predict import predictor
+from unroll.registry import tracking
+
+DIGEST = "ab" * 32
+
+
+TITLES = {
+    "translate": "lstm 256 · general · bpe 8000",
+    "letter": "linear · classifier · label",
+    "caption": "relu 64 · decoder lstm 64 · char 300",
+    "language": "lstm 256 · language model · space 33280",
+    "frames": "lstm 128 · tagger · space 20",
+    "classify": "gru 256 · classifier · space 9000",
+    "rows": "lstm 64 · classifier · vectors",
+}
+
+
+@pytest.mark.parametrize("pipeline", TITLES)
+def test_a_title_tells_models_apart(
+    pipeline: str, make_params: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DVC_EXP_NAME", raising=False)
+    assert predictor.title(make_params(pipeline)) == TITLES[pipeline]
+    assert tracking.run_name(make_params(pipeline), DIGEST) == f"{TITLES[pipeline]} · abababab"
+
+
+def test_every_parameter_of_a_recipe_has_a_dotted_name(make_params: Callable[..., Any]) -> None:
+    found = tracking.recipe_params(make_params("classify"))
+    assert found["prepare.corpus.format"] == "csv"
+    assert found["prepare.split.test.rows"] == "[5453, 5953]"
+    assert found["tokenize.source.vocab_size"] == "9000"
+    assert found["model.head.kind"] == "classifier"
+    assert found["train.bptt"] == "null"
+    assert not [name for name in found if name.startswith(("evaluate", "register", "fetch"))]
+
+
+def test_a_warning_shows_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:1")
+    assert "secret" not in tracking.where()
+
+
+def test_experiments_run_aside_share_the_repository_s_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    assert tracking.store() == f"sqlite:///{tmp_path}/mlflow.db"
+
+
+@pytest.mark.parametrize("uri", ["sqlite:///aside.db", "sqlite:///{}/aside.db"])
+def test_artifacts_lie_beside_an_sqlite_file(home: Path, monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
+    assert tracking.artifact_folder() == home / "mlartifacts"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri.format(home / "deeper"))
+    assert tracking.artifact_folder() == (home / "deeper" if "{}" in uri else home) / "mlartifacts"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:5000")
+    assert tracking.artifact_folder() is None

@@ -1,0 +1,249 @@
+"""Over a real socket: what is answered, what is refused and with which status; the next request is served."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+
+from tests import tiny
+from tests.faults.conftest import until
+from unroll.predict import loading
+from unroll.predict.predictor import Predictor
+from unroll.serve.http import BODY_BYTES, HOST, ROWS, app
+
+pytestmark = pytest.mark.fault("bad request")
+
+JSON = {"Content-Type": "application/json"}
+PATH = "/invocations"
+
+
+@pytest.fixture(scope="module")
+def predictor(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    return loading.load(tiny.checkpoint(tmp_path_factory.mktemp("serving")))
+
+
+@pytest.fixture(scope="module")
+def port(predictor: Predictor) -> Iterator[int]:
+    server = uvicorn.Server(uvicorn.Config(app(predictor), HOST, 0, log_level="critical"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    until(lambda: server.started)
+    yield server.servers[0].sockets[0].getsockname()[1]
+    server.should_exit = True
+    thread.join()
+
+
+def send(
+    port: int, body: Any, path: str = PATH, method: str = "POST", headers: dict[str, str] = JSON
+) -> tuple[int, Any]:
+    """Return (status, content) of a request."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=30)
+    try:
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        text = response.read().decode()
+        return response.status, json.loads(text) if text.strip() else text
+    finally:
+        connection.close()
+
+
+def ask(port: int, *texts: Any, **params: Any) -> tuple[int, Any]:
+    return send(port, json.dumps({"dataframe_records": [{"text": text} for text in texts], "params": params}))
+
+
+def test_what_the_predictor_says_is_what_is_answered(port: int, predictor: Predictor) -> None:
+    status, content = ask(port, "I drink milk", "tea", beam=3, n_best=2)
+    narrow = predictor.search.model_copy(update={"beam": 3})
+    expected = predictor.predict(["I drink milk", "tea"], 2, narrow)
+    assert status == 200
+    assert [row["text"] for row in content["predictions"]] == [one.text for found in expected for one in found]
+    assert [row["score"] for row in content["predictions"]] == [one.score for found in expected for one in found]
+    assert [(row["input"], row["rank"]) for row in content["predictions"]] == [(0, 1), (0, 2), (1, 1), (1, 2)]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"dataframe_records": [{"text": "tea"}]},
+        {"dataframe_split": {"columns": ["text"], "data": [["tea"]]}},
+        {"inputs": ["tea"]},
+        {"inputs": {"text": ["tea"]}},
+        {"inputs": [{"text": "tea"}]},
+        {"instances": [{"text": "tea"}]},
+    ],
+)
+def test_every_form_of_mlflow_is_read(port: int, form: dict[str, Any]) -> None:
+    assert send(port, json.dumps(form)) == ask(port, "tea")
+
+
+def test_it_says_that_it_is_there(port: int) -> None:
+    for path in ("/ping", "/health"):
+        assert send(port, None, path, "GET", {}) == (200, "\n")
+
+
+STRANGE = {
+    "nothing": "", "unknown": "ζηθ ζηθ", "emoji": "👩‍👩‍👧‍👦 🏳️‍🌈", "right to left": "\u202eמה שלומך\u202c",
+    "zero width": "I\u200b dr\u200dink\ufeff milk", "NUL": "I drink\0 milk.", "100,000 tokens": "tea I " * 50_000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_strange_texts_are_answered_and_marked_where_they_were_cut(port: int, kind: str) -> None:
+    status, content = ask(port, STRANGE[kind], "tea", beam=1, max_length_ratio=0.1)
+    assert status == 200
+    assert [row["truncated"] for row in content["predictions"]] == [len(STRANGE[kind]) > 20_000, False]
+
+
+def test_no_text_is_no_answer(port: int) -> None:
+    assert ask(port) == (200, {"predictions": []})
+
+
+REFUSED = {
+    "not JSON": (b"{", 400, "not JSON"),
+    "nothing": (b"", 400, "not JSON"),
+    "not UTF-8": (b'{"inputs": ["\xff"]}', 400, "not JSON"),
+    "not a number": (b'{"inputs": ["a"], "params": {"beam": NaN}}', 400, "NaN is no JSON number"),
+    "too deep": (b"[" * 100_000, 400, "nested too deeply"),
+    "a list": (b"[1]", 400, "needed: one of"),
+    "no texts": (b'{"params": {}}', 400, "needed: one of"),
+    "two forms": (b'{"inputs": ["a"], "instances": ["b"]}', 400, "needed: one of"),
+    "another key": (b'{"inputs": ["a"], "kind": 1}', 400, "needed: one of"),
+    "params of no form": (b'{"inputs": ["a"], "params": [1]}', 400, "needed: one of"),
+    "another column": (b'{"dataframe_records": [{"sentence": "a"}]}', 400, "does not hold texts"),
+    "columns that are not there": (b'{"dataframe_split": {"columns": ["text"], "data": [["a", "b"]]}}', 400, "does"),
+    "no list": (b'{"inputs": "tea"}', 400, "does not hold texts"),
+    "a number for a text": (b'{"inputs": [7]}', 422, "text of row 0 is 7; needed: a string"),
+    "a table for a text": (b'{"dataframe_records": [{"text": {}}]}', 422, "text of row 0 is {}"),
+    "half a character": (b'{"inputs": ["ab\\ud800"]}', 422, "character 2 is half of one"),
+    "unknown parameter": (b'{"inputs": ["a"], "params": {"bean": 1}}', 422, "did you mean 'beam'"),
+    "wrong type": (b'{"inputs": ["a"], "params": {"beam": "5"}}', 422, "beam"),
+    "another search": (b'{"inputs": ["a"], "params": {"kind": "sample"}}', 422, "kind"),
+    "no beam": (b'{"inputs": ["a"], "params": {"beam": 0}}', 422, "beam"),
+    "too wide a beam": (b'{"inputs": ["a"], "params": {"beam": 101}}', 422, "beam is 101; needed: at most 100"),
+    "too long an answer": (b'{"inputs": ["a"], "params": {"max_length_ratio": 11}}', 422, "at most 10"),
+    "more answers than beams": (b'{"inputs": ["a"], "params": {"beam": 2, "n_best": 3}}', 422, "n_best <= beam"),
+    "true for a number": (b'{"inputs": ["a"], "params": {"n_best": true}}', 422, "n_best"),
+    "a number of 5,000 digits": (b'{"inputs": [' + b"1" * 5000 + b"]}", 400, "not JSON"),
+    "too many texts": (json.dumps({"inputs": ["a"] * (ROWS + 1)}).encode(), 413, f"{ROWS + 1} texts in one request"),
+    "too large": (b" " * (BODY_BYTES + 1), 413, "bytes in one request"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_bad_request_is_told_in_one_line_and_the_next_one_is_served(port: int, kind: str) -> None:
+    body, wanted, message = REFUSED[kind]
+    status, content = send(port, body)
+    assert (status, list(content)) == (wanted, ["error"])
+    assert message in content["error"]
+    assert "\n" not in content["error"]
+    assert "Traceback" not in content["error"]
+    assert ask(port, "tea")[0] == 200
+
+
+def test_other_doors_and_other_kinds_are_refused(port: int) -> None:
+    assert send(port, b"{}", "/predict")[0] == 404
+    assert send(port, None, PATH, "GET", {})[0] == 405
+    status, content = send(port, b"text\ntea\n", headers={"Content-Type": "text/csv"})
+    assert (status, content) == (415, {"error": "content type 'text/csv'; send application/json"})
+
+
+def raw(port: int, *parts: bytes) -> bytes:
+    """Return what comes back of bytes as they are; nothing, if the server hangs up on them."""
+    with socket.create_connection((HOST, port), timeout=30) as connection, suppress(OSError):
+        for part in parts:
+            connection.sendall(part)
+        connection.shutdown(socket.SHUT_WR)
+        return connection.recv(4096)
+    return b""
+
+
+HEAD = b"POST /invocations HTTP/1.1\r\nHost: me\r\nContent-Type: application/json\r\n"
+
+
+def test_chunks_are_counted_whatever_was_promised(port: int) -> None:
+    connection = http.client.HTTPConnection(HOST, port, timeout=30)
+    chunks = (b" " * 2**16 for _ in range(BODY_BYTES // 2**16 + 1))
+    connection.request("POST", PATH, chunks, JSON, encode_chunked=True)
+    assert connection.getresponse().status == 413
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (HEAD + b"Content-Length: 1000\r\n\r\n", b'{"inputs"'),  # and hangs up
+        (HEAD + b"Content-Length: 2\r\n\r\n", b'{"inputs": ["tea"]}'),
+        (HEAD + b"Content-Length: -1\r\n\r\n", b"{}"),
+        (HEAD + b"Content-Length: many\r\n\r\n", b"{}"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"zz\r\n{}\r\n"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",),
+        (b"\0" * 100_000,),
+    ],
+)
+def test_what_is_hardly_http_harms_nobody(port: int, parts: tuple[bytes, ...]) -> None:
+    assert b" 200 " not in raw(port, *parts).partition(b"\r\n")[0]
+    assert ask(port, "tea")[0] == 200
+
+
+def test_a_request_that_does_not_arrive_is_given_up(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unroll.serve.http.BODY_SECONDS", 0.2)
+    with socket.create_connection((HOST, port), timeout=30) as connection:
+        connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n{")
+        assert b" 408 " in connection.recv(4096)
+
+
+def test_a_defect_of_ours_is_a_500_that_tells_nothing_of_the_machine(
+    port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError(str(tmp_path))
+
+    monkeypatch.setattr("unroll.serve.http.answer", broken)
+    assert ask(port, "tea") == (500, {"error": "this could not be answered; the server's stderr says why"})
+    assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_several_ask_at_once(port: int) -> None:
+    answers: list[tuple[int, Any]] = []
+    threads = [threading.Thread(target=lambda: answers.append(ask(port, "I drink milk"))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 8
+    assert all(answer == answers[0] for answer in answers)
+    assert answers[0][0] == 200
+
+
+def test_the_command_tells_where_it_answers_and_ends_when_interrupted(tmp_path: Path) -> None:
+    with socket.create_server((HOST, 0)) as taken:
+        port = taken.getsockname()[1]
+    model = tiny.checkpoint(tmp_path)
+    command = [sys.executable, "-c", "from unroll.cli import main; main()", "serve", str(model), "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        assert server.stderr
+        told = [server.stdout.readline() for _ in range(2)]
+        assert f"http://127.0.0.1:{port}/invocations answers" in told[0]
+        *curl, address, _, header, _, body = shlex.split(told[1])
+        assert (curl, address, header) == (["curl", "-s"], told[0].split()[0], "Content-Type: application/json")
+        assert send(port, body)[0] == 200
+        again = subprocess.run(command, capture_output=True, text=True)
+        assert (again.returncode, again.stderr.count("\n")) == (5, 1)
+        assert f"port {port} is taken" in again.stderr
+        server.send_signal(signal.SIGINT)
+        assert server.wait(30) == 0
+        assert server.stderr.read() == ""

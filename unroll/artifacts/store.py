@@ -1,0 +1,112 @@
+"""A folder that names its parts: written aside, hashed, renamed into place, and verified when it is read.
+
+Every stage passes its results on as such a folder; `unroll.artifacts.manifest` says what the manifest holds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from unroll.artifacts.manifest import MANIFEST, Manifest, dump_json, sha256, signed
+from unroll.errors import IntegrityError
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a text file so that a reader sees the old one or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.part")
+    aside.write_text(text, encoding="utf-8", newline="")
+    _sync(aside)
+    os.replace(aside, path)
+
+
+@contextmanager
+def writing(folder: Path, kind: str, inputs: Mapping[str, Manifest]) -> Iterator[Path]:
+    """Yield an empty folder to fill; on success give it a manifest and put it in the place of `folder`.
+
+    If the body raises, or the disk is full, `folder` stays as it was. What a killed process left aside is cleared by
+    the next one.
+    """
+    aside, before = (folder.with_name(f".{folder.name}.{end}") for end in ("part", "before"))
+    for left in (aside, before):
+        shutil.rmtree(left, ignore_errors=True)
+    aside.mkdir(parents=True)
+    try:
+        yield aside
+        files = {path.relative_to(aside).as_posix(): sha256(path) for path in _files(aside)}
+        write_file(aside / MANIFEST, dump_json(signed(kind, files, inputs)))
+        for path in [*_files(aside), aside]:
+            _sync(path)
+        if folder.exists():
+            os.replace(folder, before)
+        os.replace(aside, folder)
+        _sync(folder.parent)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        if before.exists() and not folder.exists():
+            os.replace(before, folder)
+        raise
+    shutil.rmtree(before, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or a folder's list of files, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def verify(folder: Path, kind: str) -> Manifest:
+    """Return the manifest of a folder after checking every file it names.
+
+    Raises:
+        IntegrityError: the manifest is missing, altered or of another kind, or a file is missing, altered, or not named
+            in it.
+    """
+    found = read_manifest(folder)
+    if found["kind"] != kind:
+        raise IntegrityError(f"{folder}: holds '{found['kind']}' where '{kind}' is needed")
+    expected = found["files"]
+    present = {path.relative_to(folder).as_posix() for path in _files(folder)} - {MANIFEST}
+    for name in sorted(present ^ expected.keys()):
+        what = "is missing" if name in expected else f"is not named in {MANIFEST}"
+        raise IntegrityError(f"{folder / name}: {what}; make the folder again with dvc repro, or dvc pull it")
+    for name, digest in sorted(expected.items()):
+        if sha256(folder / name) != digest:
+            raise IntegrityError(
+                f"{folder / name}: SHA-256 differs from {MANIFEST}: the file was altered; dvc pull or dvc repro"
+            )
+    return found
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return the manifest of a folder, which is to the byte what `writing` wrote; the files themselves are not read.
+
+    Raises:
+        IntegrityError: it is missing or altered.
+    """
+    path = folder / MANIFEST
+    try:
+        text = path.read_text(encoding="utf-8")
+        found: Manifest = json.loads(text)
+        whole = text == dump_json(signed(str(found["kind"]), found["files"], found["inputs"]))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        advice = "make the folder again with dvc repro"
+        raise IntegrityError(f"{folder}: no readable {MANIFEST} ({error}); {advice}") from None
+    if not whole:
+        raise IntegrityError(f"{path}: is not what was written: the file was altered; dvc pull or dvc repro")
+    return found
+
+
+def _files(folder: Path) -> list[Path]:
+    for path in folder.rglob("*"):
+        if path.is_symlink():
+            raise IntegrityError(f"{path}: a link; an artifact holds plain files only")
+    return sorted(path for path in folder.rglob("*") if path.is_file())

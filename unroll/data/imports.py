@@ -1,0 +1,67 @@
+"""Embeddings that others learnt, from text in word2vec's or GloVe's form."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from unroll.data.numbers import finite
+from unroll.data.pretraining import Known
+from unroll.data.tables import Table
+from unroll.data.tokenizers import JOINER, WORD_START, Tokenizer
+from unroll.errors import DataError
+from unroll.params.embed import Embed
+
+OPENERS: dict[str, Callable[..., Iterable[bytes]]] = {".gz": gzip.open, ".bz2": bz2.open}
+
+
+def imported(path: Path, tokenizer: Tokenizer, params: Embed) -> Known:
+    """Read the vectors of a vocabulary's pieces from text in word2vec's or GloVe's form, plain, .gz or .bz2.
+
+    A piece is looked up as it stands and in lower case, without the mark that tells where a word starts.
+
+    Raises:
+        DataError: a line has another number of columns, or something that is not a number.
+    """
+    wanted: dict[str, list[int]] = {}
+    for index, piece in enumerate(tokenizer.vocabulary[tokenizer.special :], tokenizer.special):
+        word = piece.removeprefix(WORD_START).removeprefix(JOINER)
+        for name in dict.fromkeys((word, word.lower())):
+            wanted.setdefault(name, []).append(index)
+    found: dict[int, Table] = {}
+    exact: set[int] = set()
+    for word, vector in read_vectors(path, params.dimensions, wanted.keys()):
+        for index in wanted[word]:
+            same = tokenizer.vocabulary[index].removeprefix(WORD_START).removeprefix(JOINER) == word
+            if same or index not in exact:
+                found[index] = vector
+            if same:
+                exact.add(index)
+    return found
+
+
+def read_vectors(path: Path, dimensions: int, words: Iterable[str]) -> Iterator[tuple[str, Table]]:
+    """Yield (word, vector) for the wanted words of a text file; a first line of two numbers is a header.
+
+    Raises:
+        DataError: as `imported`.
+    """
+    wanted = {word.encode() for word in words}
+    try:
+        with OPENERS.get(path.suffix, open)(path, "rb") as file:
+            for number, line in enumerate(file, 1):
+                word, *cells = line.rstrip(b"\r\n ").split(b" ")
+                if number == 1 and len(cells) == 1 and word.isdigit() and cells[0].isdigit():
+                    cells = [b"0"] * int(cells[0])
+                    word = b""
+                if len(cells) != dimensions:
+                    raise DataError(
+                        f"{path}:{number}: {len(cells)} numbers where embed.dimensions is {dimensions}; "
+                        "set it to what the file has, or name another file"
+                    )
+                if word in wanted:
+                    yield word.decode(), finite(cells, f"{path}:{number}")
+    except (OSError, EOFError) as error:
+        raise DataError(f"{path}: cannot be read: {error}; have fetch.members bring it") from None

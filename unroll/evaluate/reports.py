@@ -1,0 +1,116 @@
+"""Scores -> what a person looks at: tables, examples and pictures."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from unroll.evaluate import plots
+from unroll.evaluate.curves import read_curves
+from unroll.evaluate.scores import Groups, Row, Scores
+from unroll.params.evaluate import Evaluate
+from unroll.params.pipeline import Recipe
+from unroll.params.tokenize import Vectors
+from unroll.predict.predictor import Prediction
+
+EXAMPLES = 10
+DRAWN = range(5, 13)
+"""target tokens of the answers whose attention is drawn"""
+SCORES = {"bleu": "BLEU of greedy answers", "accuracy": "accuracy, %", "loss": "- nats per token"}
+"""{what validation selects by: the name of its axis}"""
+
+
+def draw(scores: Scores, recipe: Recipe, params: Evaluate, reports: Path) -> None:
+    """Draw the curves, and whatever else these scores have to show."""
+    folder = reports / "pictures"
+    shutil.rmtree(folder, ignore_errors=True)
+    plots.curves(read_curves(reports / "curves.csv"), SCORES[recipe.train.select_by], folder / "curves.png")
+    if scores.groups:
+        plots.bars(scores.groups, str(scores.report["main"]).replace("_", " "), scores.unit, folder / "breakdown.png")
+    if scores.confusion:
+        plots.confusion(*scores.confusion, folder / "confusion.png")
+    if isinstance(recipe.tokenize.source, Vectors):
+        chosen = scores.rows[:: max(len(scores.rows) // max(params.pictures, 1), 1)][: params.pictures]
+        plots.scans(
+            [scan(row["source"]) for row in chosen], [row["hypothesis"] for row in chosen], folder / "scans.png"
+        )
+    if looks := maps(scores.answers, params.pictures):
+        plots.attention(looks, folder / "attention.png")
+
+
+def scan(source: str) -> np.ndarray:
+    """Return a picture of vectors: a square of a lone vector, else one vector a line."""
+    frames = np.array([[float(number) for number in frame.split()] for frame in source.split(";")])
+    side = round(frames.size**0.5)
+    return frames.reshape(side, side) if len(frames) == 1 and side**2 == frames.size else frames
+
+
+def runs(labels: str) -> str:
+    """Return labels with each run of equal ones said once: 3 3 3 1 1 as 3 1."""
+    return " ".join(label for label, _ in itertools.groupby(labels.split()))
+
+
+def maps(answers: Sequence[Prediction], most: int) -> list[plots.Map]:
+    """Return where the model looked in a few answers of middling length, spread evenly over the test."""
+    fitting = [a for a in answers if len(a.target_tokens) in DRAWN and len(a.source_tokens) > 1 and a.weights_TS.any()]
+    step = max(len(fitting) // max(most, 1), 1)
+    return [(a.source_tokens, a.target_tokens, a.weights_TS) for a in fitting[::step][:most]]
+
+
+def worth(row: Row) -> float:
+    """Return how good an answer is, comparable within one evaluation."""
+    return float(row["value"] / row["weight"] if "value" in row else row["chrf"])
+
+
+def chosen(rows: list[Row]) -> Iterator[tuple[str, Row]]:
+    """Yield the worst, the median and the best rows, each with its name."""
+    ranked = sorted((row for row in rows if row["hypothesis"]), key=lambda row: (worth(row), row["source"]))
+    middle = max((len(ranked) - EXAMPLES) // 2, 0)
+    for name, first in (("worst", 0), ("median", middle), ("best", max(len(ranked) - EXAMPLES, 0))):
+        yield from ((name, row) for row in ranked[first : first + EXAMPLES])
+
+
+def breakdown_csv(groups: Groups) -> str:
+    """Return the score of each group as CSV."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["group", "score", "count"])
+    writer.writerows([group, f"{score:.3f}", count] for group, (score, count) in groups.items())
+    return out.getvalue()
+
+
+def examples_csv(rows: list[Row]) -> str:
+    """Return the chosen rows as CSV."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["rank", "worth", "source", "hypothesis", "reference"])
+    for name, row in chosen(rows):
+        writer.writerow([name, round(worth(row), 3), row["source"], row["hypothesis"], row["references"][0]])
+    return out.getvalue()
+
+
+def examples_markdown(rows: list[Row]) -> str:
+    """Return the chosen rows as a table to read."""
+    lines = ["| | worth | source | hypothesis | a reference |", "|---|---|---|---|---|"]
+    for name, row in chosen(rows):
+        cells = (text.replace("|", "\\|")[:200] for text in (row["source"], row["hypothesis"], row["references"][0]))
+        lines.append(f"| {name} | {worth(row):.2f} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def write(folder: Path, rows: list[Row]) -> None:
+    """Write every test row with its hypothesis and references, and the worst, median and best of them."""
+    lines = "".join(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n" for row in rows)
+    for name, text in (
+        ("test.jsonl", lines),
+        ("examples.csv", examples_csv(rows)),
+        ("examples.md", examples_markdown(rows)),
+    ):
+        (folder / name).write_text(text, encoding="utf-8", newline="")

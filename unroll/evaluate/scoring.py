@@ -1,0 +1,78 @@
+"""What a model's answers are worth: a scorer for each way of asking, all of them through the Predictor.
+
+A scorer reads the prepared test rows and returns `Scores`: a row for each test row, the figures, and what to draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import singledispatch
+from pathlib import Path
+
+from unroll.evaluate import baselines
+from unroll.evaluate.classes import classes, labels
+from unroll.evaluate.scores import Scores, pairs_of
+from unroll.evaluate.sentences import sentences
+from unroll.evaluate.texts import drawn, running
+from unroll.params.evaluate import Beam, Evaluate, Rank, Sample, Search, Tag
+from unroll.params.pipeline import Recipe
+from unroll.predict.predictor import Predictor
+from unroll.training.validation import accuracy
+
+
+def score(predictor: Predictor, prepared: Path, params: Evaluate) -> Scores:
+    """Score a model on the test rows of a prepared folder, beside its baseline."""
+    found = scored(params.search, predictor, prepared)
+    if params.baseline:
+        train, test = (pairs_of(prepared / f"{split}.tsv") for split in ("train", "test"))
+        found.report["baseline"] = round(BASELINES[params.baseline](train, test, predictor.recipe), 3)
+    return found
+
+
+@singledispatch
+def scored(search: Search, predictor: Predictor, prepared: Path) -> Scores:
+    """Return the scores of a way of asking."""
+    raise NotImplementedError(type(search).__name__)
+
+
+@scored.register
+def _(search: Beam, predictor: Predictor, prepared: Path) -> Scores:
+    return sentences(predictor, prepared)
+
+
+@scored.register
+def _(search: Rank, predictor: Predictor, prepared: Path) -> Scores:
+    return classes(predictor, prepared)
+
+
+@scored.register
+def _(search: Tag, predictor: Predictor, prepared: Path) -> Scores:
+    return labels(predictor, prepared)
+
+
+@scored.register
+def _(search: Sample, predictor: Predictor, prepared: Path) -> Scores:
+    return (running if predictor.recipe.reads_on else drawn)(predictor, prepared)
+
+
+def _naive_bayes(train: baselines.Pairs, test: baselines.Pairs, recipe: Recipe) -> float:
+    unit: baselines.Unit = "letters" if recipe.tokenize.source.kind == "char" else "words"
+    return accuracy(baselines.naive_bayes(train, test, unit), [target for _, target in test])
+
+
+def _majority(train: baselines.Pairs, test: baselines.Pairs, recipe: Recipe) -> float:
+    return accuracy([baselines.majority(train)] * len(test), [target for _, target in test])
+
+
+def _xz(train: baselines.Pairs, test: baselines.Pairs, recipe: Recipe) -> float:
+    return baselines.xz_bits_per_character(*("".join(f"{line}\n" for line, _ in rows) for rows in (train, test)))
+
+
+BASELINES: dict[str, Callable[[baselines.Pairs, baselines.Pairs, Recipe], float]] = {
+    "bigram": lambda train, test, recipe: baselines.bigram(train, test),
+    "trigram": lambda train, test, recipe: baselines.ngram(train, test, 3, conditional=True),
+    "fourgram": lambda train, test, recipe: baselines.ngram(train, test, 4, conditional=True),
+    "naive_bayes": _naive_bayes,
+    "majority": _majority,
+    "xz": _xz,
+}

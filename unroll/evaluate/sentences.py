@@ -1,0 +1,90 @@
+"""What a decoder's answers are worth: BLEU and chrF of sentences, or how often a short answer is right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import fmean
+
+from unroll.data.rows import references
+from unroll.data.splitting import far_from
+from unroll.evaluate import metrics
+from unroll.evaluate.classes import accuracy_report, by_target, judged
+from unroll.evaluate.scores import Report, Row, Scores, answered, pairs_of, rounded
+from unroll.params.tokenize import Pieces
+from unroll.predict.predictor import Prediction, Predictor
+from unroll.training.validation import bleu
+
+LENGTHS = ((1, 4), (5, 6), (7, 9), (10, 14), (15, None))
+"""words in the source, from and to"""
+
+
+def sentences(predictor: Predictor, prepared: Path) -> Scores:
+    """Score the answers of a beam search, beside the greedy ones, for each distinct source and all its references."""
+    pairs = references(prepared / "test.tsv")
+    best, greedy = (answered(predictor, pairs, f"test, {name}", beam) for name, beam in (("beam", None), ("greedy", 1)))
+    if not isinstance(predictor.recipe.tokenize.source, Pieces):
+        return _spelled(pairs, best)
+    far = far_from((source for source, _ in pairs_of(prepared / "train.tsv")), pairs)
+    rows: list[Row] = [
+        {
+            "source": source,
+            "references": references,
+            "hypothesis": one.text,
+            "greedy": other.text,
+            "score": round(one.score, 5),
+            "chrf": round(metrics.sentence_chrf(one.text, references), 2),
+            "far": source in far,
+        }
+        for (source, references), one, other in zip(pairs.items(), best, greedy, strict=True)
+    ]
+    valid = references(prepared / "valid.tsv")
+    report = {"main": "bleu"} | _translation_report(rows) | looked(best)
+    for name, beam in (("valid.bleu", None), ("valid.bleu_greedy", 1)):
+        said = answered(predictor, valid, f"valid, {'greedy' if beam else 'beam'}", beam)
+        report[name] = bleu([one.text for one in said], list(valid.values()))
+    return Scores(rows, rounded(report), dict(by_length(rows)), "words in the source", best)
+
+
+def _translation_report(rows: list[Row]) -> Report:
+    """Return the test scores: of beam and greedy search, with one reference, without near neighbours."""
+    references = [row["references"] for row in rows]
+    hypotheses, greedy = ([row[name] for row in rows] for name in ("hypothesis", "greedy"))
+    report: Report = {
+        "bleu": bleu(hypotheses, references),
+        "chrf": metrics.chrf(hypotheses, references),
+        "bleu_greedy": bleu(greedy, references),
+        "chrf_greedy": metrics.chrf(greedy, references),
+        "bleu_one_reference": bleu(hypotheses, [found[:1] for found in references]),
+        "sentences": len(rows),
+        "signature": metrics.signature(hypotheses, references),
+    }
+    if far := [row for row in rows if row["far"]]:
+        report["bleu_far"] = bleu([row["hypothesis"] for row in far], [row["references"] for row in far])
+    return report | {"sentences_far": len(far)}
+
+
+def looked(answers: Sequence[Prediction]) -> Report:
+    """Return the source positions that attention scored for an answer, on average, beside those that there were.
+
+    Scoring all of them for every token is the lecture's cost: 50 words to 50 words are 2,500.
+    """
+    return {
+        "positions_scored": fmean(one.scored for one in answers),
+        "positions": fmean(one.weights_TS.size for one in answers),
+    }
+
+
+def by_length(rows: list[Row]) -> Iterator[tuple[str, tuple[float, int]]]:
+    """Yield (label, (BLEU, sentences)) for each bucket of source lengths that has a sentence."""
+    for first, last in LENGTHS:
+        inside = [row for row in rows if first <= len(row["source"].split()) <= (last or 10**9)]
+        if inside:
+            score = bleu([row["hypothesis"] for row in inside], [row["references"] for row in inside])
+            yield (f"{first}-{last}" if last else f"{first}+"), (score, len(inside))
+
+
+def _spelled(pairs: dict[str, list[str]], answers: list[Prediction]) -> Scores:
+    """Score answers that are right or wrong, as the spelled names of digits."""
+    rows = [judged(source, refs[0], one) for (source, refs), one in zip(pairs.items(), answers, strict=True)]
+    return Scores(rows, accuracy_report(rows), by_target(rows), "what is right", answers)

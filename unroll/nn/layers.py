@@ -1,0 +1,116 @@
+"""`Bidirectional` and `Stack`, over any cell; below them, in place of `nn.Embedding`, `OneHot` and `Frames`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from unroll.nn.cells import Cell, State
+
+
+def reverse(x_BTD: Tensor, lengths_B: Tensor) -> Tensor:
+    """Reverse each row within its length; padding stays at the end."""
+    steps = x_BTD.shape[1]
+    if int(lengths_B.min()) == steps:
+        return x_BTD.flip(1)
+    t_T = torch.arange(steps)
+    index_BT = torch.where(t_T < lengths_B[:, None], lengths_B[:, None] - 1 - t_T, t_T).to(x_BTD.device)
+    return x_BTD.gather(1, index_BT[:, :, None].expand_as(x_BTD))
+
+
+class Bidirectional(nn.Module):
+    """Two cells, one reading forwards, one backwards; their outputs side by side (Schuster and Paliwal 1997)."""
+
+    def __init__(self, forward: Cell, backward: Cell) -> None:
+        super().__init__()
+        self.forwards, self.backwards = forward, backward
+        self.input_size, self.hidden = forward.input_size, forward.hidden + backward.hidden
+
+    def initial(self, batch: int) -> State:
+        """Return the state of zeros, both directions joined."""
+        return _join(self.forwards.initial(batch), self.backwards.initial(batch))
+
+    def unroll(self, x_BTD: Tensor, lengths_B: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return (outputs_BTH, state); a state joins that of both directions."""
+        ahead, back = zip(
+            *(part.split([self.forwards.hidden, self.backwards.hidden], 1) for part in state), strict=True
+        )
+        ahead_BTH, ahead = self.forwards.unroll(x_BTD, lengths_B, ahead)
+        back_BTH, back = self.backwards.unroll(reverse(x_BTD, lengths_B), lengths_B, back)
+        return torch.cat([ahead_BTH, reverse(back_BTH, lengths_B)], 2), _join(ahead, back)
+
+
+def _join(ahead: State, back: State) -> State:
+    return tuple(torch.cat(pair, 1) for pair in zip(ahead, back, strict=True))
+
+
+class Stack(nn.Module):
+    """Layers on top of each other, with dropout between them: cells, or cells in both directions.
+
+    With `residual`, from the second layer on a layer's input, as it was before dropout, is added to its output (He et
+    al. 2016, between recurrent layers Wu et al. 2016). The states stay the cells' own.
+    """
+
+    def __init__(self, layers: Sequence[Cell | Bidirectional], dropout: float, residual: bool) -> None:
+        super().__init__()
+        assert not residual or all(layer.input_size == layer.hidden for layer in layers[1:]), "the widths differ"
+        self.layers = cast(Sequence[Cell | Bidirectional], nn.ModuleList(layers))
+        self.dropout = nn.Dropout(dropout)
+        self.residual = residual
+
+    def initial(self, batch: int) -> tuple[State, ...]:
+        """Return the states of zeros of all layers."""
+        return tuple(layer.initial(batch) for layer in self.layers)
+
+    def step(self, x_BD: Tensor, states: tuple[State, ...]) -> tuple[Tensor, tuple[State, ...]]:
+        """Return (output_BH, the states of all layers) after one input; what reads backwards cannot go on."""
+        after = []
+        for depth, (cell, state) in enumerate(zip(self.layers, states, strict=True)):
+            assert isinstance(cell, Cell), "one direction alone"
+            after.append(cell.step(self.dropout(x_BD) if depth else x_BD, state))
+            x_BD = after[-1][0] + x_BD if self.residual and depth else after[-1][0]
+        return x_BD, tuple(after)
+
+    def unroll(self, x_BTD: Tensor, lengths_B: Tensor, states: tuple[State, ...]) -> tuple[Tensor, tuple[State, ...]]:
+        """Return (outputs_BTH, the last states of all layers)."""
+        after = []
+        for depth, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
+            outputs_BTH, last = layer.unroll(self.dropout(x_BTD) if depth else x_BTD, lengths_B, state)
+            x_BTD = outputs_BTH + x_BTD if self.residual and depth else outputs_BTH
+            after.append(last)
+        return x_BTD, tuple(after)
+
+
+class OneHot(nn.Module):
+    """Ids as vectors of zeros with a single 1, of the dtype that weights have.
+
+    The inefficient baseline to `nn.Embedding`: there are no weights here, the layer above learns a matrix as wide as
+    the vocabulary, and a product with it looks up one column.
+    """
+
+    zeros: Tensor
+
+    def __init__(self, vocabulary: int) -> None:
+        super().__init__()
+        self.embedding_dim = vocabulary
+        self.register_buffer("zeros", torch.zeros(vocabulary), persistent=False)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Return vectors (..., V) for ids of any shape."""
+        return self.zeros.new_zeros(*ids.shape, self.embedding_dim).scatter_(-1, ids[..., None], 1)
+
+
+class Frames(nn.Module):
+    """Real vectors of a width, as they are."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.embedding_dim = width
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Return the vectors (..., width)."""
+        assert frames.shape[-1] == self.embedding_dim, f"frames {frames.shape[-1]} wide, not {self.embedding_dim}"
+        return frames

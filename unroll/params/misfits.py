@@ -1,0 +1,144 @@
+"""Parameters that do not fit each other, each with the line that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from unroll.params.model import (
+    DecoderParams,
+    SequenceEncoderParams,
+    VectorEncoderParams,
+)
+from unroll.params.prepare import FORMATS, Aligned, Lines, Table, Tsv
+from unroll.params.tokenize import Labels, Pieces, Vectors
+from unroll.shapes import READS_ON
+
+if TYPE_CHECKING:
+    from unroll.params.pipeline import Recipe
+
+FIXED = ("none", "final")
+"""attentions that compare nothing"""
+
+
+class Misfit(NamedTuple):
+    """Two parameters that do not fit each other."""
+
+    found: Callable[[Recipe], bool]
+    message: str
+
+
+KNOWN = tuple(FORMATS.values())
+
+
+def _vocabulary(params: Recipe) -> int | None:
+    pieces = params.tokenize.target or params.tokenize.source
+    return pieces.vocab_size if isinstance(pieces, Pieces) else None
+
+
+def _steps(params: Recipe) -> int | None:
+    """Return the number of source positions where the corpus settles it."""
+    corpus = params.prepare.corpus
+    if isinstance(corpus, Table):
+        return (corpus.columns[1] - corpus.columns[0]) // corpus.frame * (corpus.join or 1)
+    return 1 if isinstance(params.tokenize.source, Labels) else None
+
+
+def _tied_sizes_differ(params: Recipe) -> bool:
+    model = params.model
+    return model.tied and _labels_positions(params) and model.encoder.hidden != params.embed.dimensions
+
+
+def _labels_positions(params: Recipe) -> bool:
+    return params.model.head.family in ("tagger", READS_ON)
+
+
+MISFITS = (
+    Misfit(
+        lambda p: p.train.sampled_softmax >= (_vocabulary(p) or p.train.sampled_softmax + 1),
+        "train.sampled_softmax must be smaller than the vocab_size of the target",
+    ),
+    Misfit(lambda p: p.train.warmup >= p.train.updates, "train.warmup must be smaller than train.updates"),
+    Misfit(
+        lambda p: isinstance(p.prepare.corpus, Table) != isinstance(p.tokenize.source, Vectors),
+        "prepare.corpus.format 'table' and tokenize.source.kind 'vectors' go together",
+    ),
+    Misfit(
+        lambda p: (
+            isinstance(p.prepare.corpus, Table)
+            and isinstance(p.tokenize.source, Vectors)
+            and p.prepare.corpus.frame != p.tokenize.source.width
+        ),
+        "tokenize.source.width must be prepare.corpus.frame: the numbers in a vector",
+    ),
+    Misfit(
+        lambda p: p.embed.source_vectors is not None and isinstance(p.tokenize.source, Vectors),
+        "embed.source_vectors are for tokens, and the source is vectors: set null",
+    ),
+    Misfit(
+        lambda p: p.prepare.filters is not None and not isinstance(p.prepare.corpus, (Tsv, Aligned)),
+        "prepare.filters are for pairs of sentences: set null",
+    ),
+    Misfit(
+        lambda p: isinstance(p.prepare.corpus, Lines) and p.prepare.corpus.pairs != (p.shape == "one_to_one"),
+        "prepare.corpus.pairs goes with shape one_to_one, and there alone",
+    ),
+    Misfit(
+        lambda p: isinstance(p.prepare.corpus, Lines) and not p.prepare.corpus.pairs and not p.reads_on,
+        "prepare.corpus.format 'lines' has no targets: set model.head.kind 'language_model'",
+    ),
+    Misfit(
+        lambda p: p.reads_on and isinstance(p.prepare.corpus, KNOWN) and not isinstance(p.prepare.corpus, Lines),
+        "model.head.kind 'language_model' reads running text: set prepare.corpus.format 'lines'",
+    ),
+    Misfit(
+        lambda p: p.reads_on and not p.tokenize.joint,
+        "model.head.kind 'language_model' says what it reads: set tokenize.target null",
+    ),
+    Misfit(
+        lambda p: p.reads_on and isinstance(p.model.encoder, SequenceEncoderParams) and p.model.encoder.bidirectional,
+        "model.encoder.bidirectional would read what is to be predicted: set false with a language_model",
+    ),
+    Misfit(
+        lambda p: p.train.bptt is not None and not p.reads_on,
+        "train.bptt is for running text, which a language_model reads: set null",
+    ),
+    Misfit(
+        lambda p: p.train.select_by != "loss" and p.reads_on,
+        "train.select_by must be 'loss' with a language_model: there is no answer to compare",
+    ),
+    Misfit(
+        lambda p: p.train.scheduled_sampling > 0 and not isinstance(p.model.head, DecoderParams),
+        "train.scheduled_sampling is for a decoder: set 0.0",
+    ),
+    Misfit(
+        lambda p: isinstance(p.model.encoder, VectorEncoderParams) and _steps(p) != 1,
+        "model.encoder.kind 'vector' reads one item: a 'label', or a table whose rows are one frame; "
+        "for a sequence take kind 'sequence'",
+    ),
+    Misfit(
+        lambda p: isinstance(p.model.head, DecoderParams) and _steps(p) == 1 and p.model.head.attention not in FIXED,
+        "model.head.attention has no memory to look back at where the source is one step: set 'final' or 'none'",
+    ),
+    Misfit(
+        lambda p: p.model.reverse_source and _labels_positions(p),
+        "model.reverse_source would part the labels from their positions: set false with a tagger",
+    ),
+    Misfit(
+        lambda p: p.model.tied and (p.model.head.family == "classifier" or p.embed.kind == "one_hot"),
+        "model.tied needs embeddings of the target, which a classifier and one_hot have not: set false",
+    ),
+    Misfit(
+        lambda p: p.model.tied and _labels_positions(p) and not p.tokenize.joint,
+        "model.tied on a tagger needs one vocabulary for both sides: set tokenize.target null, or tied false",
+    ),
+    Misfit(
+        _tied_sizes_differ,
+        "model.tied needs model.encoder.hidden and embed.dimensions to be equal: the output layer is the embedding",
+    ),
+    Misfit(
+        lambda p: p.model.tied and p.embed.frozen,
+        "model.tied and embed.frozen would leave no output layer to learn: set one of them false",
+    ),
+)
+"""what does not fit, in the order in which it is looked for"""

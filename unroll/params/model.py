@@ -1,0 +1,146 @@
+"""`model`: an encoder and a head."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
+
+from unroll.params.sections import Count, Fraction, Name, Section
+
+
+class VectorEncoderParams(Section):
+    """Each item is read on its own: y = f(W x + b), layer upon layer."""
+
+    kind: Literal["vector"]
+    hidden: Count
+    layers: Annotated[int, Field(ge=0)]
+    """0 hands the item on as it is"""
+    activation: Literal["tanh", "relu"]
+
+
+class SequenceEncoderParams(Section):
+    """A recurrent network over the source."""
+
+    kind: Literal["sequence"]
+    cell: Name
+    hidden: Count
+    """of a position; each of two directions has half of it"""
+    layers: Count
+    bidirectional: bool
+    residual: bool
+
+    @model_validator(mode="after")
+    def _halves(self) -> SequenceEncoderParams:
+        if self.bidirectional and self.hidden % 2:
+            raise ValueError(f"hidden is {self.hidden}, an odd number: a bidirectional encoder gives half to each side")
+        return self
+
+
+class HeadParams(Section):
+    """What all heads have."""
+
+    kind: str
+
+    @property
+    def family(self) -> str:
+        """The kind of head of the library that it is, or that one's own head is like."""
+        return self.kind
+
+
+class ClassifierParams(HeadParams):
+    """One answer, from C."""
+
+    kind: Literal["classifier"]
+    context: Name
+    """C: the last state, a transform of it, or of all states"""
+
+
+class TaggerParams(HeadParams):
+    """An answer at each position of the source."""
+
+    kind: Literal["tagger"]
+
+
+class LanguageModelParams(HeadParams):
+    """The next item at each position: a tagger whose rows are their own targets, and that reads on from its answers."""
+
+    kind: Literal["language_model"]
+
+
+class DecoderParams(HeadParams):
+    """An answer of any length, one token after another."""
+
+    kind: Literal["decoder"]
+    context: Name
+    """C, from which the decoder starts: as in ClassifierParams"""
+    cell: Name
+    hidden: Count
+    layers: Count
+    residual: bool
+    attention: Name
+    window: Count | None
+    """source positions on either side of the centre that local_m and local_p look at; null for the others"""
+    positions: Count | None
+    """source positions, from the first, that location and hard have weights for; null for the others"""
+    query: Literal["before", "after"]
+    """the state that looks back: from before the decoder's step (Bahdanau) or from after it (Luong)"""
+    input_feeding: bool
+    """with query after: the last attentional vector is part of the next input"""
+
+    @model_validator(mode="after")
+    def _fits(self) -> DecoderParams:
+        if self.input_feeding and self.query == "before":
+            raise ValueError("input_feeding goes with query 'after': with 'before' the context is fed anyway")
+        return self
+
+
+class OwnHead(HeadParams):
+    """A head of one's own; what else stands here is for that head, see `unroll.nn.heads`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: Name
+    like: Literal["classifier", "tagger", "language_model"]
+    """the head of the library as which it is fed and asked"""
+
+    @property
+    def family(self) -> str:
+        return self.like
+
+
+HEADS = {
+    "classifier": ClassifierParams,
+    "tagger": TaggerParams,
+    "language_model": LanguageModelParams,
+    "decoder": DecoderParams,
+}
+
+
+def _kind(head: Any) -> str | None:
+    name = head.get("kind") if isinstance(head, dict) else getattr(head, "kind", None)
+    if not isinstance(name, str):
+        return None
+    # What says which head it is like is one's own; else the name is a slip, and pydantic lists those that there are.
+    return "own" if isinstance(head, (dict, OwnHead)) and name not in HEADS and "like" in dict(head) else name
+
+
+Head = Annotated[
+    Annotated[ClassifierParams, Tag("classifier")]
+    | Annotated[TaggerParams, Tag("tagger")]
+    | Annotated[LanguageModelParams, Tag("language_model")]
+    | Annotated[DecoderParams, Tag("decoder")]
+    | Annotated[OwnHead, Tag("own")],
+    Discriminator(_kind),
+]
+
+
+class Model(Section):
+    """An encoder and a head, as the pipeline's shape says."""
+
+    encoder: Annotated[VectorEncoderParams | SequenceEncoderParams, Field(discriminator="kind")]
+    head: Head
+    reverse_source: bool
+    tied: bool
+    """the output layer is the target embedding"""
+    dropout: Fraction

@@ -1,0 +1,174 @@
+"""`prepare`: which rows there are, how they are cleaned, and how they are split."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from unroll.params.sections import Count, Fraction, Name, RelativePath, Section
+
+
+def _ascending(span: tuple[int, int]) -> tuple[int, int]:
+    if span[0] >= span[1]:
+        raise ValueError(f"{list(span)} is empty: write the first, and the one after the last, counted from 0")
+    return span
+
+
+Span = Annotated[tuple[Annotated[int, Field(ge=0)], int], AfterValidator(_ascending)]
+"""the first, and the one after the last, counted from 0"""
+
+
+class Tsv(Section):
+    """Rows of tab-separated columns, one pair a row; columns count from 0."""
+
+    format: Literal["tsv"]
+    file: RelativePath
+    source_column: Annotated[int, Field(ge=0)]
+    target_column: Annotated[int, Field(ge=0)]
+    attribution_column: Annotated[int, Field(ge=0)] | None
+
+
+class Aligned(Section):
+    """Two files whose n-th lines belong together."""
+
+    format: Literal["aligned"]
+    source_file: RelativePath
+    target_file: RelativePath
+
+
+class Lines(Section):
+    """Texts without a target: what comes next is the target."""
+
+    format: Literal["lines"]
+    files: Annotated[tuple[RelativePath, ...], Field(min_length=1)]
+    pairs: bool
+    """a row for every two neighbouring characters of a line, its beginning and its end as empty texts"""
+
+
+class Labelled(Section):
+    """A file of lines for each label."""
+
+    format: Literal["labelled"]
+    files: Annotated[dict[str, RelativePath], Field(min_length=1)]
+    """{label: its file}"""
+    label: Literal["source", "target"]
+    """the side that the label is on"""
+
+
+class Csv(Section):
+    """Rows of comma-separated cells, quoted where need be; columns and rows count from 0."""
+
+    format: Literal["csv"]
+    file: RelativePath
+    rows: Span | None
+    source_column: Annotated[int, Field(ge=0)]
+    target_column: Annotated[int, Field(ge=0)]
+    target_names: dict[str, str] | None
+    """what the cells of the target column stand for"""
+
+
+class Table(Section):
+    """Rows of numbers, comma-separated: real vectors, and what they are to become."""
+
+    format: Literal["table"]
+    file: RelativePath
+    rows: Span | None
+    columns: Span
+    frame: Count
+    """numbers in a vector: a row of 64 is a sequence of 8 frames of 8, or one of 64"""
+    divisor: Annotated[float, Field(gt=0)]
+    target_column: Annotated[int, Field(ge=0)]
+    target_names: dict[str, str] | None
+    join: Count | None
+    """this many rows in a sequence, its target a label for each frame; null: each row has its target"""
+
+    @model_validator(mode="after")
+    def _cells_fit(self) -> Table:
+        first, end = self.columns
+        if (end - first) % self.frame:
+            raise ValueError(f"columns {list(self.columns)} do not make whole frames of {self.frame} numbers")
+        if first <= self.target_column < end:
+            raise ValueError(
+                f"target_column {self.target_column} is one of the columns: the answer would be given away"
+            )
+        return self
+
+
+class OwnCorpus(Section):
+    """What a reader of one's own reads; what else stands here is for that reader, see `unroll.data.readers`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    format: Name
+
+
+FORMATS = {"tsv": Tsv, "aligned": Aligned, "lines": Lines, "labelled": Labelled, "csv": Csv, "table": Table}
+
+
+def _format(corpus: Any) -> str:
+    name = corpus.get("format") if isinstance(corpus, dict) else getattr(corpus, "format", None)
+    return name if isinstance(name, str) and name in FORMATS else "own"
+
+
+Corpus = Annotated[
+    Annotated[Tsv, Tag("tsv")]
+    | Annotated[Aligned, Tag("aligned")]
+    | Annotated[Lines, Tag("lines")]
+    | Annotated[Labelled, Tag("labelled")]
+    | Annotated[Csv, Tag("csv")]
+    | Annotated[Table, Tag("table")]
+    | Annotated[OwnCorpus, Tag("own")],
+    Discriminator(_format),
+]
+By = Literal["both", "source", "target"]
+"""the sides by which rows belong together: those that share one go to the same split"""
+
+
+class GroupedSplit(Section):
+    """Our own split, without leakage: whole connected components go to one side."""
+
+    kind: Literal["grouped"]
+    by: By
+    valid: Annotated[Fraction, Field(gt=0)]
+    test: Annotated[Fraction, Field(gt=0)]
+    largest_component: Count
+    """components of more rows than this stay in train"""
+
+    @model_validator(mode="after")
+    def _leaves_some(self) -> GroupedSplit:
+        if self.valid + self.test >= 1:
+            raise ValueError("valid and test must leave something to train on: their sum must be below 1")
+        return self
+
+
+class OfficialSplit(Section):
+    """Validation and test rows that somebody published: kept as they are, and their leakage reported."""
+
+    kind: Literal["official"]
+    by: By
+    valid: Corpus | Annotated[Fraction, Field(gt=0)]
+    """where nobody published validation rows: the share of train, by whole connected components, that serves"""
+    test: Corpus
+
+
+class Filters(Section):
+    """Which pairs of sentences are kept."""
+
+    max_words: Count
+    max_characters: Count
+    max_length_ratio: Annotated[float, Field(ge=1)]
+    min_letters: Annotated[float, Field(ge=0, le=1)]
+    """the least share of letters among the characters that are not spaces"""
+
+
+class Prepare(Section):
+    """Cleaning, filtering and splitting of raw rows."""
+
+    corpus: Corpus
+    unicode: Literal["NFC", "NFKC"]
+    filters: Filters | None
+    """null keeps every row that has what it needs"""
+    max_rows: Count | None
+    """keep this many rows of the whole corpus, chosen by hash; null keeps all"""
+    split: Annotated[GroupedSplit | OfficialSplit, Field(discriminator="kind")]

@@ -1,0 +1,202 @@
+"""A pipeline file -> frozen, validated sections, or one line that names the parameter.
+
+A pipeline file is complete: nothing here has a default, so whatever shapes a result can be read in it, and in the
+`machine` of params.yaml.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from unroll.errors import ParamsError
+from unroll.folders import PIPELINE_FILES, check_name
+from unroll.params.evaluate import Search
+from unroll.params.explaining import explain, suggest
+from unroll.params.older import renewed
+from unroll.params.pipeline import Pipeline, Recipe
+from unroll.params.sections import AnySection, Section
+from unroll.params.train import Machine
+
+GRID = "params.yaml"
+NO_PARTS = "unroll/parts.py"
+"""What the grid names for a pipeline without parts of its own."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as it is everywhere, but a key that stands twice is refused instead of forgotten."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        for place, key in enumerate(keys):
+            if key in keys[:place]:
+                line = node.value[place][0].start_mark.line + 1
+                raise yaml.constructor.ConstructorError(None, None, f"line {line}: the key '{key}' stands there twice")
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path) -> Any:
+    """Return what a YAML file holds.
+
+    Raises:
+        ParamsError: it is missing or is not YAML, or a key stands twice.
+    """
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except FileNotFoundError:
+        raise ParamsError(f"{path}: no such file{_others(path)}") from None
+    except (OSError, ValueError, TypeError, RecursionError, yaml.YAMLError) as error:  # a ValueError: 2020-13-45
+        raise ParamsError(f"{path}: cannot be read: {error}") from None
+
+
+def _others(path: Path) -> str:
+    known = sorted(other.stem for other in path.parent.glob(f"*{path.suffix}"))
+    return suggest(path.stem, known) if path.parent.name == PIPELINE_FILES else ""
+
+
+def grid(root: Path) -> dict[str, str]:
+    """Return {pipeline: the module with its own parts} as params.yaml names them.
+
+    Raises:
+        ParamsError: that is no such mapping, or a name cannot be one.
+    """
+    found = _machines_file(root).get("pipelines")
+    if not isinstance(found, dict) or not all(isinstance(parts, str) for parts in found.values()):
+        raise ParamsError(f"{root / GRID}: pipelines: needed: lines such as 'translate: {NO_PARTS}'")
+    for name in found:
+        check_name(name, f"{root / GRID}: pipelines")
+    return found
+
+
+def _machines_file(root: Path) -> dict[str, Any]:
+    found = read_yaml(root / GRID)
+    if not isinstance(found, dict):
+        raise ParamsError(f"{root / GRID}: holds no names; needed: machine and pipelines")
+    return found
+
+
+def load(root: Path, pipeline: str) -> Pipeline:
+    """Read one pipeline of a project: its file, and the machine from params.yaml.
+
+    Raises:
+        ParamsError: names the first parameter that is wrong, and how to fix it.
+    """
+    check_name(pipeline, "pipeline")
+    path, machine = root / PIPELINE_FILES / f"{pipeline}.yaml", _machines_file(root).get("machine")
+    parse(_Machines, {"machine": machine}, str(root / GRID))  # where what is wrong with it is to be fixed
+    found = load_file(path, machine)
+    watched = grid(root).get(pipeline, found.parts or NO_PARTS)
+    if watched != (found.parts or NO_PARTS):
+        raise ParamsError(
+            f"{root / GRID}: pipelines.{pipeline}: names {watched} where {path} has parts: {found.parts or 'null'}; "
+            f"DVC watches the first: write {found.parts or NO_PARTS} there"
+        )
+    return found
+
+
+def load_file(path: Path, machine: Any) -> Pipeline:
+    """Read a pipeline file.
+
+    Args:
+        machine: what `Machine` takes.
+    Raises:
+        ParamsError: as `load`.
+    """
+    document = read_yaml(path)
+    if not isinstance(document, dict):
+        raise ParamsError(f"{path}: holds no sections; take one of the shipped files as a model")
+    if "machine" in document:
+        raise ParamsError(f"{path}: machine: belongs into {GRID}, where it is the same for all pipelines")
+    return parse(Pipeline, document | {"machine": machine}, where=str(path))
+
+
+def parse(kind: type[AnySection], section: Any, where: str) -> AnySection:
+    """Validate a section that was already read; `where` begins the message.
+
+    Raises:
+        ParamsError: as in `load`.
+    """
+    try:
+        return kind.model_validate(_tuples(section))
+    except ValidationError as error:
+        raise ParamsError(f"{where}: {explain(kind, error, section)}") from None
+    except RecursionError:
+        raise ParamsError(f"{where}: refers to itself, or is nested too deeply; write it out flat") from None
+
+
+def changed(pipeline: Pipeline, changes: Mapping[str, Any]) -> Pipeline:
+    """Return a pipeline with other values of some parameters, by their dotted names.
+
+    Raises:
+        ParamsError: as in `load`.
+    """
+    document = dump(pipeline)
+    for name, value in changes.items():
+        *parts, last = name.split(".")
+        owner = document
+        for part in parts:
+            owner = owner[part]
+        owner[last] = value
+    return parse(Pipeline, document, "params")
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read the recipe of a checkpoint, also of one that an earlier version wrote.
+
+    Raises:
+        ParamsError: as in `load`.
+    """
+    return parse(Recipe, renewed(_read_json(path)), str(path))
+
+
+def load_search(path: Path) -> Search:
+    """Read a search, of whichever kind, that was written as JSON.
+
+    Raises:
+        ParamsError: as in `load`.
+    """
+    return search(_read_json(path), str(path))
+
+
+def search(settings: Any, where: str) -> Search:
+    """Return a search of whichever kind.
+
+    Raises:
+        ParamsError: as in `load`.
+    """
+    try:
+        return parse(_Asked, {"search": settings}, where).search
+    except ParamsError as error:  # what was read holds the search alone, not under this name
+        raise ParamsError(str(error).replace(f"{where}: search.", f"{where}: ", 1)) from None
+
+
+class _Asked(Section):
+    search: Search
+
+
+class _Machines(Section):
+    machine: Machine
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ParamsError(f"{path}: cannot be read: {error}") from None
+
+
+def dump(section: Section) -> dict[str, Any]:
+    """Return what `parse` would turn into an equal section."""
+    return section.model_dump(mode="json", by_alias=True)
+
+
+def _tuples(value: Any) -> Any:
+    # Strict validation wants tuples; YAML and JSON only have lists.
+    if isinstance(value, Mapping):
+        return {key: _tuples(item) for key, item in value.items()}
+    return tuple(value) if isinstance(value, list) else value

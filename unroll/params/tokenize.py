@@ -1,0 +1,58 @@
+"""`tokenize`: what the items of a sequence are."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from unroll.params.sections import Count, Section
+
+
+class Pieces(Section):
+    """Text <-> ids, with a vocabulary learnt from train."""
+
+    kind: Literal["word", "space", "bpe", "unigram", "char"]
+    vocab_size: Annotated[int, Field(ge=8, le=50_000)]
+    lowercase: bool
+
+    @model_validator(mode="after")
+    def _holds_the_bytes(self) -> Pieces:
+        if self.kind in ("bpe", "unigram", "char") and self.vocab_size < 300:
+            raise ValueError(
+                f"vocab_size must be at least 300 with kind '{self.kind}': the 256 bytes are among the pieces"
+            )
+        return self
+
+
+class Labels(Section):
+    """A whole text is one token, and every text of train has its own."""
+
+    kind: Literal["label"]
+
+
+class Vectors(Section):
+    """No tokens: numbers parted by spaces are a vector, semicolons part vectors."""
+
+    kind: Literal["vectors"]
+    width: Count
+    """numbers in a vector"""
+
+
+class Tokenize(Section):
+    """Text <-> ids, or <-> vectors, for each side."""
+
+    source: Annotated[Pieces | Labels | Vectors, Field(discriminator="kind")]
+    target: Annotated[Pieces | Labels, Field(discriminator="kind")] | None
+    """null: one vocabulary for both sides, learnt from both"""
+
+    @property
+    def joint(self) -> bool:
+        """One vocabulary serves both sides."""
+        return self.target is None
+
+    @model_validator(mode="after")
+    def _targets_have_tokens(self) -> Tokenize:
+        if self.joint and self.source.kind == "vectors":
+            raise ValueError("target must be given where the source is vectors: what is answered is made of tokens")
+        return self

@@ -1,0 +1,53 @@
+"""`train`: how a model learns; and `machine`, on what."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from unroll.params.sections import Count, Fraction, Section
+
+
+class Train(Section):
+    """How the model learns. Lengths of training are counted in updates, so results do not depend on a clock."""
+
+    updates: Count
+    batch_tokens: Count
+    """target tokens in a batch, end marks counted, padding not"""
+    bptt: Count | None
+    """tokens after which the gradient through a running text is cut off; null: every row stands alone"""
+    restart_streams: Fraction
+    """how likely a stream of running text begins again, from a state of zeros, at a batch"""
+    learning_rate: Annotated[float, Field(gt=0, le=10)]
+    warmup: Annotated[int, Field(ge=0)]
+    decay: Literal["cosine", "linear", "none"]
+    weight_decay: Annotated[float, Field(ge=0)]
+    clip: Annotated[float, Field(gt=0)]
+    label_smoothing: Fraction
+    scheduled_sampling: Annotated[float, Field(ge=0, le=1)]
+    """the share of inputs that are the decoder's own last tokens, rising evenly from 0 to this (Bengio 2015)"""
+    sampled_softmax: Annotated[int, Field(ge=0)]
+    """negatives drawn for a batch; 0 is the exact softmax"""
+    log_every: Count
+    validate_every: Count
+    validation_rows: Count
+    """whose answers are scored; of a running text those whose loss is measured"""
+    select_by: Literal["bleu", "accuracy", "loss"]
+    """the validation score that tells the best weights"""
+    patience: Count
+    """validations without a better score before training ends"""
+    average: Count
+    """the weights kept are the mean of this many best checkpoints"""
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"]
+    seed: int
+
+
+class Machine(Section):
+    """What a machine has; params.yaml says so for all pipelines. Another number of threads rounds otherwise."""
+
+    accelerator: Literal["auto", "cpu", "cuda"]
+    processes: Count
+    """that share the rows of each batch; each has its own accelerator, or `threads` of its own"""
+    threads: Count
+    """of a training, and of an evaluation"""

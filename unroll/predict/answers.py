@@ -1,0 +1,150 @@
+"""How a model answers: a function for each way of asking, chosen by the search's section of parameters.
+
+Each maps encoded rows to the hypotheses of each, best first. A way of one's own is registered with `@answer.register`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import singledispatch
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unroll.data.ids import EOS, GO, Items
+from unroll.errors import ParamsError
+from unroll.nn.attention import Memory
+from unroll.nn.model import EncoderDecoder
+from unroll.params.evaluate import Beam, Rank, Sample, Search, Tag
+from unroll.predict.search import Hypothesis, Step, beam_search, chooser, greedy, sample
+
+if TYPE_CHECKING:
+    from unroll.predict.predictor import Predictor
+
+
+class Asked(NamedTuple):
+    """What is asked of a model.
+
+    Attributes:
+        rows: the encoded sources.
+        n_best: answers wanted for each.
+        chance: what is drawn by chance comes from here.
+    """
+
+    rows: Sequence[Items]
+    n_best: int
+    chance: torch.Generator
+
+
+class Decoding(NamedTuple):
+    """What a beam search steps through.
+
+    Attributes:
+        step, state: as a search wants them.
+        go, eos: the marks, counted as the step counts.
+        words: the small vocabulary of each sentence in which ids count; None: they are those of the tokenizer.
+    """
+
+    step: Step[Any]
+    state: Any
+    go: int = GO
+    eos: int = EOS
+    words: Sequence[np.ndarray] | None = None
+
+
+Decode = Callable[["Predictor", Beam, Sequence[Items], Memory, int], Decoding]
+"""(predictor, search, rows, their memory, beams) -> how it decodes"""
+
+
+def plainly(predictor: Predictor, search: Beam, rows: Sequence[Items], memory: Memory, beams: int) -> Decoding:
+    """Decode with the model itself, without shortcuts.
+
+    Raises:
+        ParamsError: the search wants shortcuts.
+    """
+    if search.int8 or search.shortlist:
+        raise ParamsError("int8 and shortlist are for a model read from a folder: unroll.load")
+    model = cast(EncoderDecoder, predictor.model)
+    return Decoding(model.step, model.initial(memory, beams))
+
+
+@singledispatch
+def answer(search: Search, predictor: Predictor, asked: Asked) -> list[list[Hypothesis]]:
+    """Return the hypotheses for each row, best first."""
+    raise NotImplementedError(type(search).__name__)
+
+
+@answer.register
+def _(search: Beam, predictor: Any, asked: Asked) -> list[list[Hypothesis]]:
+    """Return the likeliest answers of a decoder; a beam of 1 is the greedy search."""
+    beam = max(search.beam, asked.n_best)
+    memory, lengths_B = predictor.memory(asked.rows)
+    limits_B = (lengths_B * search.max_length_ratio).long().to(memory.mask_BS.device) + 10
+    limits_B[[i for i, row in enumerate(asked.rows) if not len(row)]] = 0  # an empty text has an empty answer
+    step, state, go, eos, words = predictor.decode(predictor, search, asked.rows, memory, beam)
+    if beam == 1:
+        found = [[best] for best in greedy(step, state, limits_B, go, eos, search.length_penalty)]
+    else:
+        found = beam_search(step, state, limits_B, beam, go, eos, search.length_penalty)
+    if words is None:
+        return found
+    pairs = zip(words, found, strict=True)
+    return [[replace(one, ids=own_C[one.ids].tolist()) for one in best] for own_C, best in pairs]
+
+
+@answer.register
+def _(search: Sample, predictor: Any, asked: Asked) -> list[list[Hypothesis]]:
+    """Return answers drawn from a decoder, or texts that a language model reads on."""
+    model = cast(EncoderDecoder, predictor.model)  # or a language model, which is asked alike
+    rows = [row for row in asked.rows for _ in range(asked.n_best)]
+    if predictor.recipe.reads_on:
+        read = [[EOS, *row] for row in rows]
+        first_R = torch.tensor([row[-1] for row in read])
+        memory, _ = predictor.memory([row[:-1] for row in read])
+        # A row of no length is read as an `<eos>`, which here comes first anyway: its state goes back to zeros.
+        begun_R1 = torch.tensor([[float(len(row) > 1)] for row in read], device=memory.mask_BS.device)
+        memory = replace(memory, final=tuple(tuple(part * begun_R1 for part in state) for state in memory.final))
+    else:
+        first_R = torch.full((len(rows),), GO)
+        memory, _ = predictor.memory(rows)
+    first_R = first_R.to(memory.mask_BS.device)
+    limits_R = torch.full_like(first_R, search.max_tokens)
+    choose = chooser(search.temperature, search.top_k, search.top_p, asked.chance)
+    drawn = sample(model.step, model.initial(memory), first_R, limits_R, EOS, choose)
+    each = range(0, len(drawn), asked.n_best)
+    return [sorted(drawn[i : i + asked.n_best], key=lambda one: -one.score) for i in each]
+
+
+@answer.register
+def _(search: Rank, predictor: Any, asked: Asked) -> list[list[Hypothesis]]:
+    """Return the likeliest classes."""
+    log_probs_BV = _log_probs(predictor, asked.rows)[:, 0]
+    log_probs_BV[:, : predictor.target.special] = -torch.inf
+    most = min(asked.n_best, log_probs_BV.shape[1] - predictor.target.special)
+    scores_BK, ids_BK = log_probs_BV.topk(most, 1)
+    return [
+        [Hypothesis([i], score, np.zeros((1, len(row)))) for i, score in zip(ids, scores, strict=True)]
+        for row, ids, scores in zip(asked.rows, ids_BK.tolist(), scores_BK.tolist(), strict=True)
+    ]
+
+
+@answer.register
+def _(search: Tag, predictor: Any, asked: Asked) -> list[list[Hypothesis]]:
+    """Return the likeliest label at each position."""
+    log_probs_BSV = _log_probs(predictor, asked.rows)
+    log_probs_BSV[:, :, : predictor.target.special] = -torch.inf
+    scores_BS, ids_BS = log_probs_BSV.max(2)
+    return [
+        [Hypothesis(ids[:length].tolist(), float(scores[:length].sum()) / max(length, 1), np.zeros((length, length)))]
+        for ids, scores, length in zip(ids_BS, scores_BS, map(len, asked.rows), strict=True)
+    ]
+
+
+def _log_probs(predictor: Predictor, rows: Sequence[Items]) -> Tensor:
+    """Return log_probs_BTV of a head that answers from the memory alone."""
+    memory, lengths_B = predictor.memory(rows)
+    readouts_BTD, _ = predictor.model.read(memory, lengths_B[:, None], own=0.0)
+    return predictor.model.head.logits(readouts_BTD).float().log_softmax(2)

@@ -1,0 +1,115 @@
+"""Whether a new version beats the champion, on the same test rows."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unroll.artifacts import store
+from unroll.artifacts.manifest import identity
+from unroll.errors import IntegrityError
+from unroll.evaluate import significance
+from unroll.params.register import Register
+from unroll.registry import card
+from unroll.registry.names import CHAMPION, by_alias
+from unroll.registry.runs import evaluation_path
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+CHALLENGER = "challenger"
+"""The alias of the latest version."""
+UNITS = {
+    "bleu": (1, 2, "BLEU"),
+    "accuracy": (100, 2, "accuracy points"),
+    "nats_per_letter": (1, 3, "nats per letter"),
+    "perplexity": (1, 3, "nats per token"),
+    "bits_per_letter": (1, 3, "nats per token"),
+}
+"""{main score: (what a difference of its rows is multiplied by, its decimals, what it is then)}"""
+ROUNDS = 5
+"""How often a version that was promoted looks whether another one was at the same time."""
+
+
+def judge(client: MlflowClient, params: Register, version: ModelVersion, rows: list[card.Row]) -> str:
+    """Compare a version with the champion, move the aliases, write the verdict into its tags, and return it."""
+    client.set_registered_model_alias(version.name, CHALLENGER, str(version.version))
+    tags = _contend(client, params, version, rows)
+    client.update_model_version(version.name, str(version.version), f"{version.description}\n\n{tags['verdict']}")
+    for tag in sorted(tags, reverse=True):  # `verdict` comes last: a version without one is judged again
+        client.set_model_version_tag(version.name, str(version.version), tag, tags[tag])
+    return tags["verdict"]
+
+
+def _contend(client: MlflowClient, params: Register, version: ModelVersion, rows: list[card.Row]) -> dict[str, str]:
+    """Promote a version if it beats the champion, and any that was promoted meanwhile; return the verdict's tags.
+
+    MLflow's aliases know no compare-and-set: the last to write wins, so the one that wrote before looks again.
+    """
+    tags: dict[str, str] = {}
+    for _ in range(ROUNDS):
+        champion = by_alias(client, params.name, CHAMPION)
+        if champion and champion.version == version.version and tags:
+            break
+        promoted, tags = _meet(client, params, version, champion, rows)
+        if not promoted:
+            break
+        client.set_registered_model_alias(version.name, CHAMPION, str(version.version))
+    return tags
+
+
+def _meet(
+    client: MlflowClient, params: Register, version: ModelVersion, champion: ModelVersion | None, rows: list[card.Row]
+) -> tuple[bool, dict[str, str]]:
+    """Return (whether a version is to be champion, the tags that say why)."""
+    if champion is None or champion.version == version.version:
+        return True, {"verdict": "first"}
+    against = {"verdict.against": str(champion.version)}
+    if champion.tags.get("test.sha256") != version.tags["test.sha256"]:
+        return False, {"verdict": "test sets differ: not comparable"} | against
+    if champion.tags.get("main") != version.tags["main"]:
+        return False, {"verdict": "main scores differ: not comparable"} | against
+    promoted, tags = _compare(params, _champion_rows(client, champion), rows, champion)
+    return promoted, tags | against
+
+
+def _compare(
+    params: Register, before: list[card.Row], after: list[card.Row], champion: ModelVersion
+) -> tuple[bool, dict[str, str]]:
+    """Return (whether `after` is significantly better than the champion's `before`, the tags that say so)."""
+    name, main = f"version {champion.version}", champion.tags["main"]
+    if [row["source"] for row in before] != [row["source"] for row in after]:
+        return False, {"verdict": f"the hypotheses of {name} are missing: not comparable"}
+    if [row.get("weight") for row in before] != [row.get("weight") for row in after]:
+        return False, {"verdict": f"{name} counts other tokens: not comparable"}
+    found = _difference(params, before, after)
+    factor, decimals, unit = UNITS.get(main, (1, 3, main))
+    better, delta = found.delta > 0 and found.p_value < params.p_value, factor * found.delta
+    verdict = f"{'better' if better else 'not better'} than {name}: {delta:+.{decimals}f} {unit}, "
+    verdict += f"p = {found.p_value:.3f} over {params.resamples} resamples"
+    numbers = {"delta": f"{delta:.4f}", "p_value": f"{found.p_value:.4f}", "resamples": str(params.resamples)}
+    return better, {"verdict": verdict} | {f"verdict.{name}": value for name, value in numbers.items()}
+
+
+def _difference(params: Register, before: list[card.Row], after: list[card.Row]) -> significance.Verdict:
+    """Return what a paired bootstrap says: of the rows' values, or of BLEU where they have none."""
+    name = "value" if "value" in after[0] else "hypothesis"
+    old, new = ([row[name] for row in rows] for rows in (before, after))
+    if name == "value":
+        return significance.paired_means(old, new, [row["weight"] for row in after], params.resamples, params.seed)
+    return significance.paired_bootstrap([row["references"] for row in after], old, new, params.resamples, params.seed)
+
+
+def _champion_rows(client: MlflowClient, champion: ModelVersion) -> list[card.Row]:
+    """Return the hypotheses that the champion was registered with, or nothing where they are gone or altered."""
+    from mlflow.exceptions import MlflowException
+
+    sha256 = champion.tags["evaluation.sha256"]
+    with tempfile.TemporaryDirectory() as aside, suppress(MlflowException, OSError, IntegrityError):
+        folder = Path(client.download_artifacts(str(champion.run_id), evaluation_path(sha256), aside))
+        if identity(store.verify(folder, "evaluation")) == sha256:
+            return card.rows(folder)
+    return []

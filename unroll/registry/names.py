@@ -1,0 +1,80 @@
+"""The name of a model -> the folder where it lies."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from unroll.errors import ParamsError
+from unroll.registry.tracking import reaching, where
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+CHAMPION = "champion"
+"""The alias of the best version so far."""
+
+
+def resolve(model: str) -> Path:
+    """Return the checkpoint folder that a name stands for: a path, `models:/NAME@ALIAS` or `models:/NAME/VERSION`.
+
+    A version in a local store is used where it lies; one on a server is fetched once. Beside the folder of a registered
+    model lies `search.json`, the search that it was scored with.
+
+    Raises:
+        ParamsError: there is no such model.
+        ResourceError: the store cannot be reached.
+    """
+    if not model.startswith("models:"):
+        return Path(model)
+    match = re.fullmatch(r"models:/([^/@]+)(?:@([^/@]+)|/(\d+))", model)
+    if not match:
+        raise ParamsError(f"{model}: not a model; write models:/NAME@{CHAMPION}, models:/NAME/VERSION or a folder")
+    name, alias, number = match.groups()
+    with reaching() as client:
+        version = by_alias(client, name, alias) if alias else or_none(lambda: client.get_model_version(name, number))
+        if version is None or "model.sha256" not in version.tags:
+            known = ", ".join(sorted(found.name for found in client.search_registered_models())) or "none yet"
+            raise ParamsError(f"{model}: no such model in the {where()}; registered: {known}")
+        return _locate(client, version)
+
+
+def _locate(client: MlflowClient, version: ModelVersion) -> Path:
+    """Return a version's checkpoint folder: where it lies, or in the cache, filled from the server if need be."""
+    import mlflow
+
+    model_id = str(version.source).removeprefix("models:/")
+    uri = f"{client.get_logged_model(model_id).artifact_location}/artifacts"
+    if urlsplit(uri).scheme in ("", "file"):
+        return Path(unquote(urlsplit(uri).path)) / "model"
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unroll"
+    folder = home / model_id
+    if not folder.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=home) as aside:
+            found = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=aside)
+            os.replace(found, folder)
+    return folder / "model"
+
+
+def by_alias(client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
+    """Return the version that carries an alias, or None."""
+    return or_none(lambda: client.get_model_version_by_alias(name, alias))
+
+
+def or_none(ask: Callable[[], ModelVersion]) -> ModelVersion | None:
+    """Return an answer of the registry, or None where it knows no such thing."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return ask()
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
