@@ -140,6 +140,8 @@ def changed(pipeline: Pipeline, changes: Mapping[str, Any]) -> Pipeline:
         *parts, last = name.split(".")
         owner = document
         for part in parts:
+            if not isinstance(owner.get(part), dict):
+                owner[part] = {}  # no such section, which `parse` says better
             owner = owner[part]
         owner[last] = value
     return parse(Pipeline, document, "params")

@@ -212,6 +212,19 @@ def test_a_merged_block_is_resolved_and_what_follows_it_differs(project: Path) -
 # Sections
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("trian.updates", r"trian: no such parameter; did you mean 'train'\?"),
+        ("model.head.cel.size", r"model\.head\.cel: no such parameter; did you mean 'cell'\?"),
+        ("shape.size", r"shape: should be 'one_to_one'"),
+    ],
+)
+def test_a_change_in_a_section_that_is_not_there_is_refused(name: str, says: str) -> None:
+    with pytest.raises(ParamsError, match=says):
+        reading.changed(recipes.make(), {name: 5})
+
+
 def test_a_changed_pipeline_is_checked_again() -> None:
     pipeline = recipes.make("translate")
     assert reading.changed(pipeline, {"train.updates": 9, "train.warmup": 2}) == recipes.make(
