@@ -100,13 +100,12 @@ class Training:
 @contextmanager
 def busy(count: int, setting: str | None) -> Iterator[None]:
     """Keep so many other processes busy: plain loops that are nice, or trainings with a setting, which are not."""
-    others: list[subprocess.Popen[str]] = []
     learning = [Training(setting, 1) for _ in range(count)] if setting else []
     for other in learning:
         other.measure(1, 1)  # it is warm
         print(10**9, 10**9, file=other.process.stdin, flush=True)
-    others += [other.process for other in learning]
-    others += [subprocess.Popen([sys.executable, "-c", LOOP], text=True) for _ in range(count - len(learning))]
+    loops = [subprocess.Popen([sys.executable, "-c", LOOP], text=True) for _ in range(count - len(learning))]
+    others = [other.process for other in learning] + loops
     time.sleep(SETTLED if count else 0)
     try:
         yield

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from unroll.params.embed import Embed
 from unroll.params.pipeline import Pipeline
 from unroll.params.reading import dump, parse
 
@@ -34,6 +35,15 @@ def make(name: str = "translate", /, **changes: Any) -> Pipeline:
         path.removeprefix("machine."): changes.pop(path) for path in list(changes) if "machine." in path
     }
     return parse(Pipeline, document(name, changes) | {"machine": machine}, where=f"tests/recipes.yaml: {name}")
+
+
+def embed(kind: str = "skipgram", **changes: Any) -> Embed:
+    """Return how small embeddings come about, with other values."""
+    made = Embed(
+        kind="skipgram", frozen=False, dimensions=8, row_length=4.0, epochs=30, window=2, negatives=5, seed=1,
+        source_vectors=None, target_vectors=None, neighbours_of=(),
+    )  # fmt: skip
+    return made.model_copy(update={"kind": kind, **changes})
 
 
 def section(pipeline: Pipeline) -> dict[str, Any]:

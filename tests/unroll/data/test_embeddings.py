@@ -7,21 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.recipes import embed as settings
 from unroll.data import embeddings
 from unroll.data.ids import Ids, write_ids
 from unroll.data.tokenizers import LabelTokenizer, Tokenizer, WordTokenizer
-from unroll.params.embed import Embed
 from unroll.params.tokenize import Labels, Pieces
 
 TEXTS = ["I drink milk", "I drink tea", "you drink milk"] * 5
-
-
-def settings(kind: str = "skipgram", **changes: object) -> Embed:
-    made = Embed(
-        kind="skipgram", frozen=False, dimensions=8, row_length=4.0, epochs=30, window=2, negatives=5, seed=1,
-        source_vectors=None, target_vectors=None, neighbours_of=(),
-    )  # fmt: skip
-    return made.model_copy(update={"kind": kind, **changes})
 
 
 @pytest.fixture

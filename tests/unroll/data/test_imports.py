@@ -8,16 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests import recipes
 from unroll.data.imports import imported, read_vectors
 from unroll.data.tokenizers import SpaceTokenizer, WordTokenizer
 from unroll.errors import DataError
-from unroll.params.embed import Embed
 from unroll.params.tokenize import Pieces
 
-SETTINGS = Embed(
-    kind="random", frozen=False, dimensions=2, row_length=4.0, epochs=30, window=2, negatives=5, seed=1,
-    source_vectors=None, target_vectors=None, neighbours_of=(),
-)  # fmt: skip
+SETTINGS = recipes.embed("random", dimensions=2)
 
 
 @pytest.mark.parametrize("header", [b"", b"3 2\n"], ids=["GloVe", "word2vec"])

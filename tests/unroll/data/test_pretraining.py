@@ -11,25 +11,17 @@ import numpy as np
 import pytest
 from tqdm import tqdm
 
+from tests.recipes import embed as settings
 from unroll.data import embeddings, pretraining
 from unroll.data.ids import Ids, write_ids
 from unroll.data.pretraining import Sentences, pretrain
 from unroll.data.tokenizers import Tokenizer, WordTokenizer
 from unroll.evaluate.neighbours import neighbours
-from unroll.params.embed import Embed
 from unroll.params.tokenize import Pieces
 
 ROOT = Path(__file__).parents[3]
 GROUPS = (("milk", "water", "tea", "wine"), ("red", "green", "blue", "black"))
 WORDS = Pieces(kind="word", vocab_size=60, lowercase=False)
-
-
-def settings(kind: str = "skipgram", **changes: object) -> Embed:
-    made = Embed(
-        kind="skipgram", frozen=False, dimensions=8, row_length=4.0, epochs=30, window=2, negatives=5, seed=1,
-        source_vectors=None, target_vectors=None, neighbours_of=(),
-    )  # fmt: skip
-    return made.model_copy(update={"kind": kind, **changes})
 
 
 def sentences() -> list[str]:
