@@ -53,7 +53,7 @@ grid: $(STAMP) ## every pipeline of params.yaml: all five shapes
 	@echo
 	@echo 'You now have a model, reports and a registered version for each of: $(PIPELINES)'
 	@echo 'Try:'
-	@echo '  $(BIN)/unroll classify "Who wrote Hamlet ?" --n-best 3 --scores'
+	@echo '  $(BIN)/unroll classify "who wrote hamlet" --n-best 3 --scores'
 	@echo '  $(BIN)/unroll generate --model models:/name@champion Italian --n-best 5'
 	@echo '  make ui'
 

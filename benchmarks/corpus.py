@@ -8,10 +8,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks.peers import base
-from unroll.data import tokenizers
+from unroll.data import tokenizers, typed
 from unroll.data.ids import Ids
 from unroll.data.rows import references
+from unroll.data.typed import Normalizer, Sentence
 from unroll.folders import Folders
+from unroll.params import reading
 from unroll.shapes import SIDES
 from unroll.training import validation
 
@@ -31,10 +33,13 @@ def write(root: Path) -> None:
         for side in SIDES:
             ids = Ids(folders.tokenized, split, side)
             _write(away / f"{split}.{side}", (ids[row] for row in range(len(ids))))
-    tokenizer = tokenizers.load(folders.tokenized, "source")
+    tokenizer, normalizer = tokenizers.load(folders.tokenized, "source"), reads(folders)
     pairs = references(folders.prepared / "test.tsv")
-    _write(away / "test.source", tokenizer.encode(list(pairs)))
-    _write(away / "test.target", tokenizer.encode([targets[0] for targets in pairs.values()]))
+    _write(away / "test.source", tokenizer.encode([sentence.text for sentence in sentences(normalizer, pairs)]))
+    targets = [targets[0] for targets in pairs.values()]
+    if normalizer:
+        targets = [normalizer.pair(source, target)[1] for source, target in zip(pairs, targets, strict=True)]
+    _write(away / "test.target", tokenizer.encode(targets))
     _write(made, ([index] for index in range(tokenizer.special, len(tokenizer))))
 
 
@@ -45,7 +50,21 @@ def _write(path: Path, rows: Iterable[Iterable[int]]) -> None:
 def bleu(root: Path, answers: Path) -> float:
     """Return the BLEU of answers, ids as numbers, to the first sources of test, with all their references."""
     folders = Folders(root, PIPELINE)
-    tokenizer = tokenizers.load(folders.tokenized, "target")
+    tokenizer, normalizer = tokenizers.load(folders.tokenized, "target"), reads(folders)
+    pairs = references(folders.prepared / "test.tsv")
     said = [tokenizer.decode(int(word) for word in line.split() if word.isdigit()) for line in answers.open()]
-    right = list(references(folders.prepared / "test.tsv").values())
-    return validation.bleu(said, right[: len(said)])
+    if normalizer:
+        asked = sentences(normalizer, pairs)
+        said = [normalizer.answer(text, sentence) for text, sentence in zip(said, asked, strict=False)]
+    return validation.bleu(said, list(pairs.values())[: len(said)])
+
+
+def reads(folders: Folders) -> Normalizer | None:
+    """Return how the pipeline reads what is typed: who is measured reads and says what its model does."""
+    return typed.load(folders.tokenized, reading.load(folders.root, PIPELINE).tokenize.typed)
+
+
+def sentences(normalizer: Normalizer | None, sources: Iterable[str]) -> list[Sentence]:
+    """Return sources as the model reads them, each as one sentence."""
+    parts = [normalizer.sentence(source) if normalizer else source for source in sources]
+    return [Sentence(part) if isinstance(part, str) else part for part in parts]

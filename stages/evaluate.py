@@ -4,7 +4,7 @@ in   data/<pipeline>/model/
      data/<pipeline>/lexicon/
      data/<pipeline>/prepared/{train,valid,test}.tsv
      reports/<pipeline>/curves.csv
-out  data/<pipeline>/evaluation/   test.jsonl, examples.csv, examples.md
+out  data/<pipeline>/evaluation/   test.jsonl, stress.jsonl, examples.csv, examples.md
      reports/<pipeline>/evaluate.json, breakdown.csv, pictures/
 
 The model is made as its own folder says; `evaluate` of the pipeline's file says how it is to be asked.
@@ -27,7 +27,7 @@ def run(pipeline: Pipeline, folders: Folders) -> None:
     predictor = loading.load(folders.model, pipeline.evaluate.search, pipeline.machine.threads)
     scores = scoring.score(predictor, folders.prepared, pipeline.evaluate)
     with store.writing(folders.evaluation, "evaluation", inputs) as folder:
-        reports.write(folder, scores.rows)
+        reports.write(folder, scores)
     store.write_file(folders.reports / "evaluate.json", dump_json(scores.report))
     store.write_file(folders.reports / "breakdown.csv", reports.breakdown_csv(scores.groups))
     reports.draw(scores, predictor.recipe, pipeline.evaluate, folders.reports)

@@ -24,7 +24,7 @@ def run(pipeline: Pipeline, folders: Folders) -> None:
     prepared = store.verify(folders.prepared, "prepared")
     sides = shapes.sides(pipeline.model.head.family)
     with store.writing(folders.tokenized, "tokenized", {"prepared": prepared}) as folder:
-        report = tokenizing.tokenize(pipeline.tokenize, sides, folders.prepared, folder)
+        report = tokenizing.tokenize(pipeline.tokenize, pipeline.noise, sides, folders.prepared, folder)
     tokenized = store.verify(folders.tokenized, "tokenized")
     with store.writing(folders.lexicon, "lexicon", {"tokenized": tokenized}) as folder:
         if tokenizing.parallel(pipeline.tokenize, sides):

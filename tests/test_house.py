@@ -257,7 +257,7 @@ def sections(tree: ast.AST) -> set[str]:
     return found
 
 
-RECIPE = {"shape", "parts", "prepare", "tokenize", "embed", "model", "train", "machine"}
+RECIPE = {"shape", "parts", "prepare", "noise", "tokenize", "embed", "model", "train", "machine"}
 """What `pipeline.recipe` takes of a pipeline."""
 
 

@@ -90,8 +90,14 @@ WORTH = {"bleu": None, "accuracy": (0, 1, 1), "perplexity": (-7.5, -3.0, 3)}
 """{main score: (value of a wrong row, value of a right one, weight), where rows have any}"""
 
 
-def evaluate(folders: Folders, hypotheses: Sequence[str], main: str = "bleu", weight: int | None = None) -> None:
-    """Write an evaluation in which the model said `hypotheses`, judged by the score `main`."""
+def evaluate(
+    folders: Folders,
+    hypotheses: Sequence[str],
+    main: str = "bleu",
+    weight: int | None = None,
+    stress: Sequence[str] = (),
+) -> None:
+    """Write an evaluation in which the model said `hypotheses`, judged by `main`, and `stress` in small letters."""
     inputs = {kind: store.verify(getattr(folders, kind), kind) for kind in ("model", "prepared")}
     rows: list[dict[str, Any]] = [
         {"source": source, "references": [target], "hypothesis": said, "greedy": said, "score": -1.0}
@@ -103,6 +109,11 @@ def evaluate(folders: Folders, hypotheses: Sequence[str], main: str = "bleu", we
             row |= {"value": worth[is_right], "weight": weight or worth[2]}
     with store.writing(folders.evaluation, "evaluation", inputs) as folder:
         (folder / "test.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+        small = [
+            {"source": source.lower(), "references": [target], "hypothesis": said, "slip": "lower"}
+            for (source, target), said in zip(PAIRS, stress, strict=False)
+        ]
+        (folder / "stress.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in small))
     report = {
         "main": main,
         main: 100 * sum(right) / len(rows),

@@ -336,6 +336,8 @@ def _answer(
             print(show(prediction), flush=typed)
         if predictions[0].truncated:
             print(f"unroll: line {number}: too long; only its beginning was read", file=sys.stderr)
+        if predictions[0].cut_off and search.kind == "beam":  # of drawn texts --max-tokens is the end
+            print(f"unroll: line {number}: the answer is cut off: it did not come to its end", file=sys.stderr)
 
 
 def _prompts() -> Iterator[str]:

@@ -58,7 +58,14 @@ def test_arguments_and_stdin_get_the_predictors_answers(
 ) -> None:
     texts, predictor = ["I drink milk", "", "tea"], loading.load(folder)
     expected = [best.text for best, *_ in predictor.predict(texts)]
-    assert unroll("translate", "--model", folder, *texts) == (0, "".join(f"{line}\n" for line in expected), "")
+    code, out, err = unroll("translate", "--model", folder, *texts)
+    assert (code, out) == (0, "".join(f"{line}\n" for line in expected))
+    told = [
+        f"unroll: line {n}: the answer is cut off"
+        for n, (one,) in enumerate(predictor.predict(texts), 1)
+        if one.cut_off
+    ]
+    assert [line.partition(":  ")[0][: len(told[0])] for line in err.splitlines()] == told if told else not err
     assert unroll("translate", "--model", folder, stdin="\n".join(texts).encode())[1].split("\n") == [*expected, ""]
     search = predictor.search.model_copy(update={"beam": 1})
     greedy = [best.text for best, *_ in predictor.predict(texts, search=search)]
@@ -93,7 +100,7 @@ def test_a_line_too_long_is_answered_and_told(
     monkeypatch.setattr("unroll.predict.predictor.MAX_SOURCE", 2)
     code, out, err = unroll("translate", "--model", folder, "tea", "I drink milk")
     assert (code, len(out.splitlines())) == (0, 2)
-    assert err == "unroll: line 2: too long; only its beginning was read\n"
+    assert "unroll: line 2: too long; only its beginning was read\n" in err
 
 
 def test_a_language_model_goes_on_from_prompts(unroll: Callable[..., tuple[int, str, str]], language: Path) -> None:

@@ -11,6 +11,8 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 )
 
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
 
 def spaced(text: str, form: Literal["NFC", "NFKC"]) -> str:
     """Return text in a Unicode form, with runs of whitespace as one space and none at the ends.
@@ -26,3 +28,8 @@ def normalize(text: str, form: Literal["NFC", "NFKC"]) -> str:
     Normalizing twice changes nothing.
     """
     return spaced(_INVISIBLE.sub("", text), form)
+
+
+def printable(text: str) -> str:
+    """Return text without control characters and line ends, each of which becomes a space."""
+    return _CONTROL.sub(" ", text)

@@ -100,8 +100,12 @@ class SubwordTokenizer(Tokenizer):
         self.vocabulary = [self.processor.id_to_piece(index) for index in range(self.processor.get_piece_size())]
 
     @classmethod
-    def train(cls, texts: Iterable[str], params: Pieces) -> SubwordTokenizer:
-        """Learn pieces from texts; the vocabulary is smaller than asked for where the texts do not yield enough."""
+    def train(cls, texts: Iterable[str], params: Pieces, symbols: Sequence[str] = ()) -> SubwordTokenizer:
+        """Learn pieces from texts; the vocabulary is smaller than asked for where the texts do not yield enough.
+
+        Args:
+            symbols: pieces that are never parted, whether the texts have them or not.
+        """
         from sentencepiece import SentencePieceTrainer
 
         model = io.BytesIO()
@@ -125,6 +129,7 @@ class SubwordTokenizer(Tokenizer):
                 bos_piece=SPECIAL[GO],
                 eos_piece=SPECIAL[EOS],
                 unk_piece=SPECIAL[UNK],
+                user_defined_symbols=list(symbols),
                 num_threads=1 if params.kind == "unigram" else COUNTING,
                 minloglevel=2,
             )
@@ -265,6 +270,26 @@ class SpaceTokenizer(PieceTokenizer):
         return " ".join(pieces)
 
 
+class TreebankTokenizer(SpaceTokenizer):
+    """Words as the Penn Treebank parts them, of texts that somebody has tokenized so and of typed ones alike.
+
+    >>> [piece for piece, _ in TreebankTokenizer([], lowercase=False).split("Who's John? Don't say ``that ''!")]
+    ['Who', "'s", 'John', '?', 'Do', "n't", 'say', '"', 'that', '"', '!']
+    """
+
+    family = "treebank"
+    PATTERN = re.compile(
+        r"(?:[^\W\d_]\.){2,}|\w+(?=n['’]t\b)|n['’]t\b|['’](?:s|re|ve|ll|d|m)\b|\d+(?:[.,:]\d+)*"
+        r"|\w+(?:[-&/]\w+)*|(?P<quote>``|''|[\"“”„])|\S",
+        re.IGNORECASE,
+    )
+
+    def split(self, text: str) -> Iterator[tuple[str, str]]:
+        for match in self.PATTERN.finditer(self._case(text)):
+            piece = '"' if match.lastgroup else match.group().replace("’", "'")
+            yield piece, piece
+
+
 class LabelTokenizer(ListTokenizer):
     """A whole text is one token, the empty text too; one that training did not show is `[UNK]`."""
 
@@ -356,12 +381,14 @@ FAMILIES: dict[str, Family] = {
     "subword": SubwordTokenizer,
     "word": WordTokenizer,
     "space": SpaceTokenizer,
+    "treebank": TreebankTokenizer,
     "label": LabelTokenizer,
     "vectors": VectorReader,
 }
 TRAINERS: dict[str, Callable[[Iterable[str], Any], ItemReader]] = {
     "word": WordTokenizer.train,
     "space": SpaceTokenizer.train,
+    "treebank": TreebankTokenizer.train,
     "bpe": SubwordTokenizer.train,
     "unigram": SubwordTokenizer.train,
     "char": SubwordTokenizer.train,
@@ -370,12 +397,16 @@ TRAINERS: dict[str, Callable[[Iterable[str], Any], ItemReader]] = {
 }
 
 
-def train(texts: Iterable[str], params: Params) -> ItemReader:
+def train(texts: Iterable[str], params: Params, symbols: Sequence[str] = ()) -> ItemReader:
     """Learn the reader of `params.kind` from texts in normal form.
 
+    Args:
+        symbols: pieces that subwords are never parted in.
     Raises:
         DataError: the texts cannot fill a vocabulary of this size, or are too many to be labels.
     """
+    if symbols and isinstance(params, Pieces):
+        return SubwordTokenizer.train(texts, params, symbols)
     return TRAINERS[params.kind](texts, params)
 
 

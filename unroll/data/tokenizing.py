@@ -2,37 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import chain
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 
-from unroll.data import tokenizers
+import numpy as np
+from tqdm import tqdm
+
+from unroll.data import glossary, noise, tokenizers
 from unroll.data.ids import Ids, write_ids
-from unroll.data.rows import column
+from unroll.data.noise import Chance, Pair
+from unroll.data.rows import column, read_rows
 from unroll.data.tokenizers import ItemReader, LabelTokenizer, Tokenizer, VectorReader
+from unroll.data.typed import Normalizer
+from unroll.params.noise import Noise
 from unroll.params.tokenize import Pieces, Tokenize
 from unroll.shapes import SIDES
 
 Report = dict[str, float]
 
 
-def tokenize(params: Tokenize, sides: Sequence[str], prepared: Path, folder: Path) -> Report:
+def tokenize(params: Tokenize, noisiness: Noise | None, sides: Sequence[str], prepared: Path, folder: Path) -> Report:
     """Learn a reader for each side, or one for both, on train alone; write them, and the items of train and valid.
+
+    With noise the rows that training reads are a split of their own, `noisy`: copies of train, each changed anew.
 
     Args:
         sides: those that rows have.
     Returns:
         What a person asks of each side.
     """
-    learnt = learn(params, sides, prepared / "train.tsv")
-    report: Report = {}
-    for side in SIDES:
-        learnt[side].save(folder, side)
-    for side in sides:
+    normalizer = None
+    if params.typed:
+        normalizer = Normalizer.learn(params.typed, pairs_of(prepared / "train.tsv"))
+        normalizer.save(folder)
+    with tempfile.TemporaryDirectory() as aside:
+        rows = Path(aside)
         for split in ("train", "valid"):
-            write_ids(folder, split, side, learnt[side], column(prepared / f"{split}.tsv", side))
-        report |= describe(folder, side, learnt[side], prepared / "train.tsv")
+            write_pairs(rows / f"{split}.tsv", read(normalizer, pairs_of(prepared / f"{split}.tsv")))
+        learnt = learn(params, sides, rows / "train.tsv", normalizer.symbols if normalizer else ())
+        report: Report = {}
+        for side in SIDES:
+            learnt[side].save(folder, side)
+        for side in sides:
+            for split in ("train", "valid"):
+                write_ids(folder, split, side, learnt[side], column(rows / f"{split}.tsv", side))
+            report |= describe(folder, side, learnt[side], rows / "train.tsv")
+        if noisiness:
+            texts = parallel(params, sides)
+            write_pairs(rows / "noisy.tsv", noisy_rows(noisiness, normalizer, prepared / "train.tsv", texts))
+            for side in sides:
+                write_ids(folder, "noisy", side, learnt[side], column(rows / "noisy.tsv", side))
+            report["noisy_rows"] = len(Ids(folder, "noisy", sides[0]))
     return report
+
+
+def pairs_of(path: Path) -> Iterator[Pair]:
+    """Yield the source and target of each row of a prepared file."""
+    return ((row.source, row.target) for row in read_rows(path))
+
+
+def write_pairs(path: Path, pairs: Iterable[Pair]) -> None:
+    """Write pairs as rows of a prepared file."""
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{source}\t{target}\t\n" for source, target in pairs)
+
+
+def read(
+    normalizer: Normalizer | None, pairs: Iterable[Pair], chance: Chance | None = None, names: float = 0.0
+) -> Iterable[Pair]:
+    """Return pairs as a model reads and says them; the arguments are those of `Normalizer.pair`."""
+    if normalizer is None:
+        return pairs
+    return (normalizer.pair(source, target, chance, names) for source, target in pairs)
+
+
+def noisy_rows(params: Noise, normalizer: Normalizer | None, train: Path, texts: bool) -> Iterator[Pair]:
+    """Yield `params.copies` copies of the training rows, each with noise of its own, as a model reads and says them."""
+    known = glossary.learn(islice(pairs_of(train), glossary.ROWS)) if texts and params.words else {}
+    for copy in range(params.copies):
+        pairs = noise.noisy(pairs_of(train), params, (params.seed, copy, 0), texts)
+        pairs = noise.with_words(pairs, known, params.words, (params.seed, copy, 1))
+        chance = np.random.default_rng((params.seed, copy, 2))
+        told = tqdm(pairs, f"noise, copy {copy + 1} of {params.copies}", unit=" rows", disable=None)
+        yield from read(normalizer, told, chance, params.names)
 
 
 def parallel(params: Tokenize, sides: Sequence[str]) -> bool:
@@ -41,13 +95,13 @@ def parallel(params: Tokenize, sides: Sequence[str]) -> bool:
     return len(sides) > 1 and all(isinstance(kind, Pieces) for kind in kinds)
 
 
-def learn(params: Tokenize, sides: Sequence[str], train: Path) -> dict[str, ItemReader]:
-    """Return the reader of each side, learnt from the sides that train has."""
+def learn(params: Tokenize, sides: Sequence[str], train: Path, symbols: Sequence[str] = ()) -> dict[str, ItemReader]:
+    """Return the reader of each side, learnt from the sides that train has; `symbols` are as in `tokenizers.train`."""
     if params.target is None:
-        both = tokenizers.train(chain.from_iterable(column(train, side) for side in sides), params.source)
+        both = tokenizers.train(chain.from_iterable(column(train, side) for side in sides), params.source, symbols)
         return dict.fromkeys(SIDES, both)
     kinds = {"source": params.source, "target": params.target}
-    return {side: tokenizers.train(column(train, side), kind) for side, kind in kinds.items()}
+    return {side: tokenizers.train(column(train, side), kind, symbols) for side, kind in kinds.items()}
 
 
 def describe(folder: Path, side: str, reader: ItemReader, train: Path) -> dict[str, float]:

@@ -74,6 +74,27 @@ def bars(buckets: Mapping[str, tuple[float, int]], score: str, groups: str, path
     _save(figure, path)
 
 
+def stress(slips: Sequence[str], under: Sequence[float], before: Sequence[float], score: str, path: Path) -> None:
+    """Draw for each slip the score of the rows as they are, and with it.
+
+    Args:
+        under: the scores with a slip.
+        before: those of the same rows without.
+        score: what the scores are, for their axis.
+    """
+    figure, (axes,) = _figure(7, 0.9 + 0.5 * len(slips))
+    places = np.arange(len(slips))
+    for values, colour, label, shift in ((before, SOFT, "as they are", -0.19), (under, ACCENT, "so typed", 0.19)):
+        drawn = axes.barh(places + shift, values, color=colour, height=0.36, label=label)
+        axes.bar_label(drawn, [f"{value:.1f}" for value in values], padding=3, fontsize=8)
+    axes.set_yticks(places, slips, parse_math=False)
+    axes.invert_yaxis()
+    axes.margins(x=0.12, y=0.01)
+    axes.set(xlabel=score)
+    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    _save(figure, path)
+
+
 def confusion(classes: Sequence[str], counts: np.ndarray, path: Path) -> None:
     """Draw for each class, a row, how often it was taken for which, a column: the deeper, the larger a share of it.
 

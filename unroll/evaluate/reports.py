@@ -34,6 +34,8 @@ def draw(scores: Scores, recipe: Recipe, params: Evaluate, reports: Path) -> Non
     plots.curves(read_curves(reports / "curves.csv"), SCORES[recipe.train.select_by], folder / "curves.png")
     if scores.groups:
         plots.bars(scores.groups, str(scores.report["main"]).replace("_", " "), scores.unit, folder / "breakdown.png")
+    if scores.stress and not recipe.reads_on:
+        plots.stress(*stressed(scores), str(scores.report["main"]).replace("_", " "), folder / "stress.png")
     if scores.confusion:
         plots.confusion(*scores.confusion, folder / "confusion.png")
     if isinstance(recipe.tokenize.source, Vectors):
@@ -43,6 +45,14 @@ def draw(scores: Scores, recipe: Recipe, params: Evaluate, reports: Path) -> Non
         )
     if looks := maps(scores.answers, params.pictures):
         plots.attention(looks, folder / "attention.png")
+
+
+def stressed(scores: Scores) -> tuple[list[str], list[float], list[float]]:
+    """Return (slips, the score under each, the score of the same rows without it)."""
+    names = [name for name in scores.stress if f"stress.{name}" in scores.report]
+    under = [float(scores.report[f"stress.{name}"]) for name in names]
+    lost = [float(scores.report[f"stress.{name}_lost"]) for name in names]
+    return [name.replace("_", " ") for name in names], under, [a + b for a, b in zip(under, lost, strict=True)]
 
 
 def scan(source: str) -> np.ndarray:
@@ -105,11 +115,18 @@ def examples_markdown(rows: list[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write(folder: Path, rows: list[Row]) -> None:
-    """Write every test row with its hypothesis and references, and the worst, median and best of them."""
-    lines = "".join(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n" for row in rows)
+def json_lines(rows: Sequence[Row]) -> str:
+    """Return rows as JSON, one a line."""
+    return "".join(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n" for row in rows)
+
+
+def write(folder: Path, scores: Scores) -> None:
+    """Write each test row with its hypothesis and references, the worst, median and best, and those under stress."""
+    rows = scores.rows
+    stressed = [row | {"slip": name} for name, under in scores.stress.items() for row in under]
     for name, text in (
-        ("test.jsonl", lines),
+        ("test.jsonl", json_lines(rows)),
+        ("stress.jsonl", json_lines(stressed)),
         ("examples.csv", examples_csv(rows)),
         ("examples.md", examples_markdown(rows)),
     ):

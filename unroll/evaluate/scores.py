@@ -35,6 +35,7 @@ class Scores:
         unit: what the groups are.
         answers: the predictions behind the rows, where something of them can be drawn.
         confusion: (classes, how often the row's class was taken for the column's), of classifiers alone.
+        stress: {what was done to sources: a row for each, as in `rows`}.
     """
 
     rows: list[Row]
@@ -43,6 +44,7 @@ class Scores:
     unit: str = ""
     answers: list[Prediction] = field(default_factory=list)
     confusion: tuple[list[str], np.ndarray] | None = None
+    stress: dict[str, list[Row]] = field(default_factory=dict)
 
 
 def answered(predictor: Predictor, sources: Iterable[str], what: str, beam: int | None = None) -> list[Prediction]:

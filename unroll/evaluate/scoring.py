@@ -9,9 +9,9 @@ from collections.abc import Callable
 from functools import singledispatch
 from pathlib import Path
 
-from unroll.evaluate import baselines
+from unroll.evaluate import baselines, stress
 from unroll.evaluate.classes import classes, labels
-from unroll.evaluate.scores import Scores, pairs_of
+from unroll.evaluate.scores import Scores, pairs_of, rounded
 from unroll.evaluate.sentences import sentences
 from unroll.evaluate.texts import drawn, running
 from unroll.params.evaluate import Beam, Evaluate, Rank, Sample, Search, Tag
@@ -26,6 +26,12 @@ def score(predictor: Predictor, prepared: Path, params: Evaluate) -> Scores:
     if params.baseline:
         train, test = (pairs_of(prepared / f"{split}.tsv") for split in ("train", "test"))
         found.report["baseline"] = round(BASELINES[params.baseline](train, test, predictor.recipe), 3)
+    if params.stress:
+        under = stress.stress(predictor, found.rows, params.stress)
+        found.report.update(rounded(dict(under.report)))
+        found.stress.update({name: trial.rows for name, trial in under.trials.items()})
+        if "read_whole" in under.trials:
+            found.groups.update(stress.by_length(under.trials["read_whole"]))
     return found
 
 

@@ -1,9 +1,10 @@
-"""`Bidirectional` and `Stack`, over any cell; below them, in place of `nn.Embedding`, `OneHot` and `Frames`."""
+"""`Bidirectional` and `Stack`, over any cell; below them what embeds: `Table`, or `OneHot` or `Frames` in its place."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -82,6 +83,32 @@ class Stack(nn.Module):
             x_BTD = outputs_BTH + x_BTD if self.residual and depth else outputs_BTH
             after.append(last)
         return x_BTD, tuple(after)
+
+
+class Table(nn.Embedding):
+    """`nn.Embedding` that can look up several tensors of ids at once.
+
+    Backwards, each lookup makes a gradient as large as the whole table: of those of an update one is enough.
+    """
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._looked_up: dict[int, Tensor] = {}
+
+    @contextmanager
+    def together(self, *several: Tensor) -> Iterator[None]:
+        """Look up these tensors now; inside, a call with one of them gets its part."""
+        parts = super().forward(torch.cat([ids.flatten() for ids in several])).split([ids.numel() for ids in several])
+        self._looked_up = {id(ids): part.view(*ids.shape, -1) for ids, part in zip(several, parts, strict=True)}
+        try:
+            yield
+        finally:
+            self._looked_up = {}
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Return vectors (..., D) for ids of any shape."""
+        found = self._looked_up.get(id(ids))
+        return super().forward(ids) if found is None else found
 
 
 class OneHot(nn.Module):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -18,7 +19,7 @@ from unroll.nn.cells import CELLS, State
 from unroll.nn.decoders import Decoder, DecoderState
 from unroll.nn.encoders import ENCODERS, SequenceEncoder, VectorEncoder
 from unroll.nn.heads import Classifier, Tagger
-from unroll.nn.layers import Frames, OneHot
+from unroll.nn.layers import Frames, OneHot, Table
 from unroll.nn.losses import linear_cross_entropy
 from unroll.params.model import ClassifierParams, DecoderParams, Model, SequenceEncoderParams
 from unroll.params.pipeline import Recipe
@@ -122,6 +123,24 @@ class Network(nn.Module):
             own: the share of a decoder's inputs that are its own last tokens instead of the target's.
             start: the encoder's states, where the batch continues another.
         """
+        with self._together(batch, candidates):
+            return self._reading(batch, candidates, own, start)
+
+    def _together(self, batch: Batch, candidates: Candidates | None) -> AbstractContextManager[None]:
+        """Return a context in which what is looked up in one table is looked up at once."""
+        table = self.encoder.embedding
+        if not isinstance(table, Table):
+            return nullcontext()
+        several = [batch.source_BS]
+        if table is getattr(self.head, "embedding", None):
+            several.append(batch.input_BT)
+        if candidates is not None and table.weight is self.head.logits.weight:
+            several.append(candidates.ids_C)
+        return table.together(*several) if len(several) > 1 else nullcontext()
+
+    def _reading(
+        self, batch: Batch, candidates: Candidates | None, own: float, start: tuple[State, ...] | None
+    ) -> Reading:
         memory = self.encode(batch.source_BS, batch.source_lengths_B, start)
         readouts_BTD, policy = self.read(memory, batch.input_BT, own)
         mask_BT, output = batch.mask_BT, self.head.logits
@@ -129,7 +148,9 @@ class Network(nn.Module):
         chosen = (policy.log_probs_BT[mask_BT], policy.baselines_BT[mask_BT]) if policy else None
         if candidates is None:
             return Reading(readouts_ND, output.weight, output.bias, labels_N, chosen, memory.final)
-        weight_CD, bias_C = output.weight[candidates.ids_C], output.bias[candidates.ids_C] + candidates.offsets_C
+        tied = output.weight is getattr(self.encoder.embedding, "weight", None)
+        weight_CD = self.encoder.embedding(candidates.ids_C) if tied else output.weight[candidates.ids_C]
+        bias_C = output.bias[candidates.ids_C] + candidates.offsets_C
         labels_N = torch.searchsorted(candidates.ids_C, labels_N)
         return Reading(readouts_ND, weight_CD, bias_C, labels_N, chosen, memory.final)
 
@@ -261,7 +282,7 @@ def _embedding(recipe: Recipe, side: str, size: int, vectors: np.ndarray | None)
     if recipe.embed.kind == "one_hot":
         return OneHot(size)
     table = np.zeros((size, recipe.embed.dimensions)) if vectors is None else vectors
-    return nn.Embedding.from_pretrained(torch.tensor(table, dtype=torch.float32), freeze=recipe.embed.frozen)
+    return Table.from_pretrained(torch.tensor(table, dtype=torch.float32), freeze=recipe.embed.frozen)
 
 
 def parameters(model: nn.Module) -> int:

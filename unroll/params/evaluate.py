@@ -66,3 +66,5 @@ class Evaluate(Section):
     """a closed-form model of the same rows, to hold the score against"""
     pictures: Annotated[int, Field(ge=0)]
     """attention heat maps drawn"""
+    stress: Count | None
+    """so many test rows are asked again with the slips of those who type; null: none"""

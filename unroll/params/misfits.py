@@ -53,7 +53,37 @@ def _labels_positions(params: Recipe) -> bool:
     return params.model.head.family in ("tagger", READS_ON)
 
 
+def _parallel(params: Recipe) -> bool:
+    return all(
+        isinstance(side, Pieces) for side in (params.tokenize.source, params.tokenize.target or params.tokenize.source)
+    )
+
+
+def _sentences_both(params: Recipe) -> bool:
+    """Return whether sentences in subwords become sentences in subwords."""
+    kinds = params.tokenize.source, params.tokenize.target or params.tokenize.source
+    subwords = all(isinstance(kind, Pieces) and kind.kind in ("bpe", "unigram", "char") for kind in kinds)
+    return subwords and isinstance(params.model.head, DecoderParams)
+
+
 MISFITS = (
+    Misfit(
+        lambda p: p.tokenize.typed is not None and not _sentences_both(p),
+        "tokenize.typed is for sentences that become sentences, both in pieces of kind 'bpe', 'unigram' or 'char': "
+        "set null",
+    ),
+    Misfit(
+        lambda p: p.noise is not None and (not isinstance(p.tokenize.source, Pieces) or p.reads_on),
+        "noise is for texts with an answer: set null",
+    ),
+    Misfit(
+        lambda p: p.noise is not None and bool(p.noise.joined or p.noise.words) and not _parallel(p),
+        "noise.joined and noise.words are for pairs of texts: set 0.0",
+    ),
+    Misfit(
+        lambda p: p.noise is not None and p.noise.names > 0 and not (p.tokenize.typed and p.tokenize.typed.copied),
+        "noise.names is for tokenize.typed.copied: set 0.0",
+    ),
     Misfit(
         lambda p: p.train.sampled_softmax >= (_vocabulary(p) or p.train.sampled_softmax + 1),
         "train.sampled_softmax must be smaller than the vocab_size of the target",

@@ -11,7 +11,7 @@ def renewed(recipe: Any) -> Any:
     """Return a recipe in today's words; what is none of version 0.1 is returned as it is.
 
     Version 0.1 had the machine among the parameters of training, three numbers in its code, and a tagger that knew from
-    its corpus that it was a language model.
+    its corpus that it was a language model. Its rows were as they are, and texts were read as they were typed.
     """
     if not isinstance(recipe, dict) or "machine" in recipe or not isinstance(recipe.get("train"), dict):
         return recipe
@@ -24,6 +24,8 @@ def renewed(recipe: Any) -> Any:
             head["positions"] = 128 if head["attention"] in ("location", "hard") else None
         return recipe | {
             "parts": None,
+            "noise": None,
+            "tokenize": recipe["tokenize"] | {"typed": None},
             "embed": recipe["embed"] | {"row_length": 4.0},
             "model": recipe["model"] | {"head": head},
             "train": train | {"restart_streams": 0.05},

@@ -14,6 +14,7 @@ from unroll.params.evaluate import Evaluate
 from unroll.params.fetch import Source
 from unroll.params.misfits import MISFITS
 from unroll.params.model import HEADS, Model, OwnHead
+from unroll.params.noise import Noise
 from unroll.params.prepare import FORMATS, OwnCorpus, Prepare
 from unroll.params.register import Register
 from unroll.params.sections import RelativePath, Section
@@ -29,6 +30,8 @@ class Recipe(Section):
     parts: RelativePath | None
     """a module with cells, attentions, heads or readers of one's own; see `unroll.parts`"""
     prepare: Prepare
+    noise: Noise | None
+    """null: training rows as they are"""
     tokenize: Tokenize
     embed: Embed
     model: Model

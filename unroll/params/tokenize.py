@@ -12,7 +12,7 @@ from unroll.params.sections import Count, Section
 class Pieces(Section):
     """Text <-> ids, with a vocabulary learnt from train."""
 
-    kind: Literal["word", "space", "bpe", "unigram", "char"]
+    kind: Literal["word", "space", "treebank", "bpe", "unigram", "char"]
     vocab_size: Annotated[int, Field(ge=8, le=50_000)]
     lowercase: bool
 
@@ -39,12 +39,25 @@ class Vectors(Section):
     """numbers in a vector"""
 
 
+class Typed(Section):
+    """How what people type is turned into the sentences that the training rows are made of, and back."""
+
+    sentences: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None
+    """the language by whose rules a text is parted into sentences: en, de, ...; null: a text is one"""
+    case: bool
+    """capitals become marks, so that a word is one word however it is written; what has no case gets its usual one"""
+    copied: bool
+    """numbers, addresses, codes and names that training did not show travel as placeholders, letter by letter"""
+
+
 class Tokenize(Section):
     """Text <-> ids, or <-> vectors, for each side."""
 
     source: Annotated[Pieces | Labels | Vectors, Field(discriminator="kind")]
     target: Annotated[Pieces | Labels, Field(discriminator="kind")] | None
     """null: one vocabulary for both sides, learnt from both"""
+    typed: Typed | None
+    """null: a text is read as it is typed"""
 
     @property
     def joint(self) -> bool:

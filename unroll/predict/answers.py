@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import singledispatch
+from functools import partial, singledispatch
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
@@ -19,6 +19,7 @@ from unroll.errors import ParamsError
 from unroll.nn.attention import Memory
 from unroll.nn.model import EncoderDecoder
 from unroll.params.evaluate import Beam, Rank, Sample, Search, Tag
+from unroll.predict.repeats import Unrepeated
 from unroll.predict.search import Hypothesis, Step, beam_search, chooser, greedy, sample
 
 if TYPE_CHECKING:
@@ -31,12 +32,18 @@ class Asked(NamedTuple):
     Attributes:
         rows: the encoded sources.
         n_best: answers wanted for each.
-        chance: what is drawn by chance comes from here.
+        seeds: of what is drawn by chance, for each row.
+        says: (the place of a row, an answer to it) -> the answer as text.
+        faults: (the place of a row, an answer to it) -> how much is wrong with it; None where nobody looks.
+        repeats: whether an answer may say a phrase three times, for each row; None: all may.
     """
 
     rows: Sequence[Items]
     n_best: int
-    chance: torch.Generator
+    seeds: Sequence[Sequence[int]]
+    says: Callable[[int, Hypothesis], str]
+    faults: Callable[[int, Hypothesis], int] | None = None
+    repeats: Sequence[bool] | None = None
 
 
 class Decoding(NamedTuple):
@@ -79,12 +86,46 @@ def answer(search: Search, predictor: Predictor, asked: Asked) -> list[list[Hypo
 
 @answer.register
 def _(search: Beam, predictor: Any, asked: Asked) -> list[list[Hypothesis]]:
-    """Return the likeliest answers of a decoder; a beam of 1 is the greedy search."""
-    beam = max(search.beam, asked.n_best)
-    memory, lengths_B = predictor.memory(asked.rows)
+    """Return the likeliest answers of a decoder, no text twice; a beam of 1 is the greedy search.
+
+    The answers of the beam that was asked for come first, however many are wanted; behind them what only wider ones
+    find. Where the best answer of a beam is at fault, a wider one that closes no loop looks for a better.
+    """
+    faults, rows = asked.faults, range(len(asked.rows))
+    found = _searched(search, predictor, asked, rows, search.beam)
+    if asked.n_best > 1 or faults:
+        found = [_tidied(asked, i, of_one) for i, of_one in enumerate(found)]
+    poor = [i for i in rows if faults and faults(i, found[i][0])]
+    wide = WIDER * search.beam if search.beam > 1 else 1
+    for i, more in zip(poor, _searched(search, predictor, asked, poor, wide, guarded=True), strict=True):
+        found[i] = _tidied(asked, i, [*found[i], *more])
+    beam = search.beam
+    while beam < WIDER * asked.n_best:
+        beam *= 2
+        few = [i for i in rows if len(found[i]) < asked.n_best and len(asked.rows[i])]  # an empty text has one answer
+        for i, more in zip(few, _searched(search, predictor, asked, few, beam), strict=True):
+            found[i] = _distinct(asked, i, [*found[i], *more])
+    return found
+
+
+WIDER = 4
+"""How many times as wide as it was asked to be a beam becomes, where it found too little."""
+
+
+def _searched(
+    search: Beam, predictor: Predictor, asked: Asked, places: Sequence[int], beam: int, guarded: bool = False
+) -> list[list[Hypothesis]]:
+    """Return what a beam finds for some rows; `guarded`, nothing that says a phrase three times where it must not."""
+    if not places:
+        return []
+    rows = [asked.rows[i] for i in places]
+    memory, lengths_B = predictor.memory(rows)
     limits_B = (lengths_B * search.max_length_ratio).long().to(memory.mask_BS.device) + 10
-    limits_B[[i for i, row in enumerate(asked.rows) if not len(row)]] = 0  # an empty text has an empty answer
-    step, state, go, eos, words = predictor.decode(predictor, search, asked.rows, memory, beam)
+    limits_B[[i for i, row in enumerate(rows) if not len(row)]] = 0
+    step, state, go, eos, words = predictor.decode(predictor, search, rows, memory, beam)
+    if guarded and asked.repeats is not None:
+        watched = Unrepeated(step, torch.tensor([asked.repeats[i] for i in places], device=limits_B.device))
+        step, state = watched.step, watched.initial(state)
     if beam == 1:
         found = [[best] for best in greedy(step, state, limits_B, go, eos, search.length_penalty)]
     else:
@@ -93,6 +134,23 @@ def _(search: Beam, predictor: Any, asked: Asked) -> list[list[Hypothesis]]:
         return found
     pairs = zip(words, found, strict=True)
     return [[replace(one, ids=own_C[one.ids].tolist()) for one in best] for own_C, best in pairs]
+
+
+def _tidied(asked: Asked, place: int, found: list[Hypothesis]) -> list[Hypothesis]:
+    """Return hypotheses of which no two say the same, those without faults first; if one is wanted, one without."""
+    if asked.faults is None:
+        return _distinct(asked, place, found)
+    if asked.n_best == 1 and not asked.faults(place, found[0]):
+        return found[:1]
+    return sorted(_distinct(asked, place, found), key=partial(asked.faults, place))
+
+
+def _distinct(asked: Asked, place: int, found: list[Hypothesis]) -> list[Hypothesis]:
+    """Return the first of all hypotheses that say the same."""
+    texts: dict[str, Hypothesis] = {}
+    for one in found:
+        texts.setdefault(asked.says(place, one), one)
+    return list(texts.values())
 
 
 @answer.register
@@ -112,7 +170,8 @@ def _(search: Sample, predictor: Any, asked: Asked) -> list[list[Hypothesis]]:
         memory, _ = predictor.memory(rows)
     first_R = first_R.to(memory.mask_BS.device)
     limits_R = torch.full_like(first_R, search.max_tokens)
-    choose = chooser(search.temperature, search.top_k, search.top_p, asked.chance)
+    chances = [np.random.default_rng((*seed, place)) for seed in asked.seeds for place in range(asked.n_best)]
+    choose = chooser(search.temperature, search.top_k, search.top_p, chances)
     drawn = sample(model.step, model.initial(memory), first_R, limits_R, EOS, choose)
     each = range(0, len(drawn), asked.n_best)
     return [sorted(drawn[i : i + asked.n_best], key=lambda one: -one.score) for i in each]
@@ -122,7 +181,6 @@ def _(search: Sample, predictor: Any, asked: Asked) -> list[list[Hypothesis]]:
 def _(search: Rank, predictor: Any, asked: Asked) -> list[list[Hypothesis]]:
     """Return the likeliest classes."""
     log_probs_BV = _log_probs(predictor, asked.rows)[:, 0]
-    log_probs_BV[:, : predictor.target.special] = -torch.inf
     most = min(asked.n_best, log_probs_BV.shape[1] - predictor.target.special)
     scores_BK, ids_BK = log_probs_BV.topk(most, 1)
     return [
@@ -135,7 +193,6 @@ def _(search: Rank, predictor: Any, asked: Asked) -> list[list[Hypothesis]]:
 def _(search: Tag, predictor: Any, asked: Asked) -> list[list[Hypothesis]]:
     """Return the likeliest label at each position."""
     log_probs_BSV = _log_probs(predictor, asked.rows)
-    log_probs_BSV[:, :, : predictor.target.special] = -torch.inf
     scores_BS, ids_BS = log_probs_BSV.max(2)
     return [
         [Hypothesis(ids[:length].tolist(), float(scores[:length].sum()) / max(length, 1), np.zeros((length, length)))]
@@ -144,7 +201,9 @@ def _(search: Tag, predictor: Any, asked: Asked) -> list[list[Hypothesis]]:
 
 
 def _log_probs(predictor: Predictor, rows: Sequence[Items]) -> Tensor:
-    """Return log_probs_BTV of a head that answers from the memory alone."""
+    """Return log_probs_BTV of a head that answers from the memory alone; what is no answer is impossible."""
     memory, lengths_B = predictor.memory(rows)
     readouts_BTD, _ = predictor.model.read(memory, lengths_B[:, None], own=0.0)
-    return predictor.model.head.logits(readouts_BTD).float().log_softmax(2)
+    logits_BTV = predictor.model.head.logits(readouts_BTD).float()
+    logits_BTV[:, :, : predictor.target.special] = -torch.inf
+    return logits_BTV.log_softmax(2)

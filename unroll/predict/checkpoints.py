@@ -13,8 +13,9 @@ from safetensors.torch import load_file, save_file
 from unroll import parts
 from unroll.artifacts import store
 from unroll.artifacts.manifest import Manifest, dump_json
-from unroll.data import tokenizers
+from unroll.data import tokenizers, typed
 from unroll.data.tokenizers import ItemReader
+from unroll.data.typed import Normalizer
 from unroll.errors import IntegrityError, ParamsError
 from unroll.nn.model import Network, build
 from unroll.params.pipeline import Recipe
@@ -31,6 +32,7 @@ class Checkpoint:
     model: Network
     recipe: Recipe
     readers: dict[str, ItemReader]
+    normalizer: Normalizer | None
     manifest: Manifest
 
 
@@ -74,6 +76,7 @@ def load(folder: Path) -> Checkpoint:
         raise IntegrityError(f"{folder}: not a checkpoint of this version: {error}") from None
     parts.bring_again(recipe.parts, Path(), manifest["inputs"].get("parts"))
     readers = {side: tokenizers.load(folder, side) for side in SIDES}
+    normalizer = typed.load(folder, recipe.tokenize.typed)
     try:
         model = build(recipe, {side: len(readers[side]) for side in SIDES}, {})
         missing = model.load_state_dict(weights, strict=False)
@@ -87,4 +90,4 @@ def load(folder: Path) -> Checkpoint:
     tied = {name for name in missing.missing_keys if id(state[name]) in stored}
     if missing.unexpected_keys or set(missing.missing_keys) - tied:
         raise IntegrityError(f"{folder}: weights and {PARAMS} do not belong together: {missing}")
-    return Checkpoint(model.eval(), recipe, readers, manifest)
+    return Checkpoint(model.eval(), recipe, readers, normalizer, manifest)

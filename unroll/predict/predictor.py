@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import cast, overload
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -13,10 +15,12 @@ from torch import Tensor
 
 from unroll.asking import able
 from unroll.data.batches import Batch, Streams, make_batch, source_batch
+from unroll.data.copying import whole
 from unroll.data.ids import SPECIAL, UNK, Items
-from unroll.data.normal import normalize
+from unroll.data.normal import normalize, printable
 from unroll.data.restoring import restore
 from unroll.data.tokenizers import ItemReader, Tokenizer
+from unroll.data.typed import Normalizer, Part, Sentence
 from unroll.errors import DataError
 from unroll.nn.attention import Memory
 from unroll.nn.cells import State
@@ -28,6 +32,7 @@ from unroll.params.model import DecoderParams, SequenceEncoderParams
 from unroll.params.pipeline import Recipe
 from unroll.params.tokenize import Labels, Pieces, Vectors
 from unroll.predict.answers import Asked, Decode, answer, plainly
+from unroll.predict.repeats import place as repeated
 from unroll.predict.search import Hypothesis
 
 MAX_SOURCE = 1000
@@ -36,8 +41,9 @@ MAX_CHARACTERS = 20 * MAX_SOURCE
 """Characters read of one text before anything else is done to it."""
 WINDOW = 8
 """Batches sorted by length together when texts are streamed."""
-SCORED_STREAMS, SCORED_STEPS = 16, 64
-"""How running text is read when it is scored: logits over a large vocabulary take 130 MB at a time."""
+SCORED_STREAMS, SCORED_STEPS, LEAST_SCORED = 16, 64, 4096
+"""How running text is read when it is scored: logits over a large vocabulary take 130 MB at a time. A text that is no
+longer than the third number of tokens is read in one stream."""
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no one answer to ==
@@ -53,6 +59,9 @@ class Prediction:
         weights_TS: where it looked: a row for each target token, a column for each source token.
         scored: how many source positions it compared for that, over all target tokens.
         truncated: the text was too long and only its beginning was read.
+        cut_off: the answer did not come to its end: it ran into its length limit, or into a loop.
+
+    Of a text of several sentences all this is joined, and the score is the mean over what was said.
     """
 
     text: str
@@ -62,6 +71,7 @@ class Prediction:
     weights_TS: np.ndarray
     scored: int
     truncated: bool
+    cut_off: bool = False
 
     def __str__(self) -> str:
         return self.text
@@ -79,6 +89,7 @@ class Predictor:
         readers: of `source` and `target`.
         search: how it answers unless asked otherwise; None takes what is usual for its head.
         decode: how a decoder is stepped through; `unroll.predict.fast` has shortcuts.
+        normalizer: how typed text is read; None: as it is typed.
     """
 
     def __init__(
@@ -88,13 +99,20 @@ class Predictor:
         recipe: Recipe,
         search: Search | None = None,
         decode: Decode = plainly,
+        normalizer: Normalizer | None = None,
     ) -> None:
-        self.model, self.recipe, self.decode = model, recipe, decode
+        self.model, self.recipe, self.decode, self.normalizer = model, recipe, decode, normalizer
         self.search = search or usual(recipe)
         self.source, self.target = readers["source"], cast(Tokenizer, readers["target"])
 
     def __repr__(self) -> str:
         return f"<Predictor: {self.recipe.shape}, {title(self.recipe)}; asked by {self.search!r}>"
+
+    def unparted(self) -> Predictor:
+        """Return the same model, which reads a text whole, however many sentences it has."""
+        reads = self.normalizer and self.normalizer.unparted()
+        readers = {"source": self.source, "target": cast(ItemReader, self.target)}
+        return Predictor(self.model, readers, self.recipe, self.search, self.decode, reads)
 
     @overload  # a lone text is a sequence of texts too, as Python sees it
     def __call__(self, texts: str, search: Search | None = None) -> Prediction: ...  # type: ignore[overload-overlap]
@@ -131,34 +149,57 @@ class Predictor:
         """
         search = search or self.search
         size = search.batch_sentences
-        chance = torch.Generator().manual_seed(search.seed if isinstance(search, Sample) else 0)
-        texts = iter(texts)
+        texts, asked_before = iter(texts), Counter[int]()
         while window := list(islice(texts, size * WINDOW)):
-            clean = [self._clean(raw) for raw in window]
-            rows = self.encode(clean, strict)
-            cut = [len(row) > MAX_SOURCE or len(raw) > MAX_CHARACTERS for row, raw in zip(rows, window, strict=True)]
+            parted = [self._parts(raw) for raw in window]
+            sentences = [part for parts in parted for part in parts if isinstance(part, Sentence)]
+            rows = self.encode([sentence.text for sentence in sentences], strict)
+            seeds = [_seed(search, sentence.text, asked_before) for sentence in sentences]
             order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
             answers: list[list[Prediction]] = [[] for _ in rows]
             for first in range(0, len(order), size):
                 chosen = order[first : first + size]
-                said = self._ask([rows[i][:MAX_SOURCE] for i in chosen], search, n_best, chance)
-                for i, found in zip(chosen, said, strict=True):
-                    answers[i] = [self._prediction(clean[i], rows[i], cut[i], one) for one in found[:n_best]]
-            yield from answers
+                asked = [(sentences[i], rows[i][:MAX_SOURCE], seeds[i]) for i in chosen]
+                for i, found in zip(chosen, self._ask(asked, search, n_best), strict=True):
+                    answers[i] = [self._prediction(sentences[i], rows[i], one) for one in found[:n_best]]
+            each = iter(answers)
+            for raw, parts in zip(window, parted, strict=True):
+                filled = [next(each) if isinstance(part, Sentence) else part for part in parts]
+                yield joined(filled, truncated=len(raw) > MAX_CHARACTERS)
 
-    def _clean(self, raw: str) -> str:
-        """Return the beginning of a text as prepared ones are; a label is not changed: a single space may be one."""
+    def _parts(self, raw: str) -> list[Part]:
+        """Return the beginning of a text as prepared ones are, in its sentences where it is read so."""
+        form = self.recipe.prepare.unicode
         source, text = self.recipe.tokenize.source, raw[:MAX_CHARACTERS]
+        if self.normalizer:
+            return self.normalizer.parts("\n".join(normalize(line, form) for line in text.split("\n")))
+        if isinstance(source, Labels):  # a single space may be one
+            return [Sentence(text)]
         if isinstance(source, Vectors) and len(raw) > MAX_CHARACTERS:
             text = text.rpartition(";")[0]  # no number is cut in two
-        return text if isinstance(source, Labels) else normalize(text, self.recipe.prepare.unicode)
+        return [Sentence(normalize(text, form))]
 
     @torch.inference_mode()
     def _ask(
-        self, rows: Sequence[Items], search: Search, n_best: int, chance: torch.Generator
+        self, asked: Sequence[tuple[Sentence, Items, Sequence[int]]], search: Search, n_best: int
     ) -> list[list[Hypothesis]]:
+        """Return the hypotheses for sentences, each with its row and its seed."""
         self.model.eval()
-        return answer(search, self, Asked(rows, n_best, chance))
+        read, rows, seeds = zip(*asked, strict=True)
+
+        def says(place: int, one: Hypothesis) -> str:
+            return self._prediction(read[place], rows[place], one).text
+
+        if self.normalizer is None:
+            return answer(search, self, Asked(rows, n_best, seeds, says))
+        repeats = [repeated(sentence.raw) is not None for sentence in read]
+
+        def faults(place: int, one: Hypothesis) -> int:
+            text = self.target.decode(one.ids)
+            loops = not repeats[place] and repeated(text) is not None
+            return 4 * (not whole(text, read[place].held)) + 2 * loops + one.cut
+
+        return answer(search, self, Asked(rows, n_best, seeds, says, faults, repeats))
 
     def encode(self, texts: Sequence[str], strict: bool) -> list[Items]:
         """Return the rows of clean source texts.
@@ -179,9 +220,12 @@ class Predictor:
     def nats(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[float, int]]:
         """Return for each (source, target), as prepared, -log p of its target and the tokens that are counted.
 
-        Running text is read as one, each row in the light of those before it.
+        Running text is read as one, each row in the light of those before it; a long one in up to 16 streams, each from
+        the zeros from which a text begins.
         """
         self.model.eval()
+        if self.normalizer:
+            pairs = [self.normalizer.pair(source, target) for source, target in pairs]
         rows = self.encode([source for source, _ in pairs], strict=False)
         if self.recipe.reads_on:
             return self._running_nats(rows)
@@ -200,7 +244,8 @@ class Predictor:
     def _running_nats(self, rows: list[Items]) -> list[tuple[float, int]]:
         lengths = np.array([len(row) for row in rows])
         parts, final = [], None
-        for batch in Streams(rows, lengths, SCORED_STREAMS, SCORED_STEPS, seed=0).epoch(0):
+        streams = min(SCORED_STREAMS, int(lengths.sum()) // LEAST_SCORED + 1)
+        for batch in Streams(rows, lengths, streams, SCORED_STEPS, seed=0).epoch(0):
             nats_BT, final = self._nats(batch, final if batch.continues else None)
             parts.append(nats_BT)
         # Stream after stream is the text, and behind it what padding the last stream had.
@@ -209,10 +254,21 @@ class Predictor:
 
     def _nats(self, batch: Batch, start: tuple[State, ...] | None) -> tuple[Tensor, tuple[State, ...]]:
         """Return (-log p of each output, zero at padding, BT; the encoder's last states)."""
-        outcome = self.model(batch.to(self._device), start=start)
         nats_BT = torch.zeros(batch.output_BT.shape, dtype=torch.float64)
+        if self.recipe.model.head.family in ("classifier", "tagger"):
+            at = self.model.reading(batch.to(self._device))
+            nats_BT[batch.mask_BT] = self._label_nats(at.logits_NV.float(), at.labels_N).double().cpu()
+            return nats_BT, at.final
+        outcome = self.model(batch.to(self._device), start=start)
         nats_BT[batch.mask_BT] = outcome.nats_N.double().cpu()
         return nats_BT, outcome.final
+
+    def _label_nats(self, logits_NV: Tensor, labels_N: Tensor) -> Tensor:
+        """Return -log p of labels among labels, as answers have it; of one that nobody saw, among all ids."""
+        seen_NV = logits_NV.clone()
+        seen_NV[:, : self.target.special] = -torch.inf
+        seen_N, any_N = (-part.log_softmax(1).gather(1, labels_N[:, None]).squeeze(1) for part in (seen_NV, logits_NV))
+        return torch.where(labels_N >= self.target.special, seen_N, any_N)
 
     @property
     def _device(self) -> torch.device:
@@ -223,22 +279,81 @@ class Predictor:
         source_BS, lengths_B = source_batch(rows, self.recipe.model.reverse_source)
         return self.model.encode(source_BS.to(self._device), lengths_B), lengths_B
 
-    def _prediction(self, clean: str, row: Items, cut: bool, hypothesis: Hypothesis) -> Prediction:
-        surfaces = self.source.tokens(clean)[:MAX_SOURCE]
+    def _prediction(self, read: Sentence, row: Items, hypothesis: Hypothesis) -> Prediction:
+        surfaces, cut = self.source.tokens(read.text)[:MAX_SOURCE], len(row) > MAX_SOURCE
         said = [self.target.vocabulary[index] for index in hypothesis.ids]
         weights_TS = hypothesis.weights_TS[:, : len(surfaces)]
         if self.recipe.model.reverse_source:
             weights_TS = weights_TS[:, ::-1]
         if self.recipe.reads_on:
-            prompt, whole = (self.target.decode([*row[:MAX_SOURCE], *ids]) for ids in ([], hypothesis.ids))
+            prompt, spelled = (self.target.decode([*row[:MAX_SOURCE], *ids]) for ids in ([], hypothesis.ids))
             # The prompt stays as it was written, whatever of it the model does not know.
-            text = (prompt if cut else clean) + whole[len(prompt) :]
+            text = (prompt if cut else read.text) + spelled[len(prompt) :]
         else:
             tokens = isinstance(self.recipe.tokenize.source, Pieces)
-            read = [cast(Tokenizer, self.source).vocabulary[i] for i in row[:MAX_SOURCE]] if tokens else surfaces
-            pieces = restore(said, read, surfaces, weights_TS)
+            pieces_read = [cast(Tokenizer, self.source).vocabulary[i] for i in row[:MAX_SOURCE]] if tokens else surfaces
+            pieces = restore(said, pieces_read, surfaces, weights_TS)
             text = self.target.join([piece for piece in pieces if piece not in SPECIAL[:UNK]])
-        return Prediction(text, hypothesis.score, surfaces, said, weights_TS, hypothesis.scored, cut)
+        text, ended = self._ended(text, read)
+        return Prediction(
+            text, hypothesis.score, surfaces, said, weights_TS, hypothesis.scored, cut, hypothesis.cut or not ended
+        )
+
+    def _ended(self, text: str, read: Sentence) -> tuple[str, bool]:
+        """Return what was said as a person is to see it, and whether it did not end in a loop, which is left out."""
+        text = printable(text)
+        if self.normalizer is None:
+            return text, True
+        text = self.normalizer.answer(text, read)
+        loop = repeated(text) if repeated(read.raw) is None else None
+        return (text, True) if loop is None else (text[:loop].rstrip(" ,;:¿¡"), False)
+
+
+def _seed(search: Search, text: str, asked_before: Counter[int]) -> tuple[int, ...]:
+    """Return the seed of what is drawn for a text: its own, and another each time that the text is asked again."""
+    if not isinstance(search, Sample):
+        return ()
+    number = crc32(text.encode())
+    asked_before[number] += 1
+    return search.seed % 2**64, number, asked_before[number]
+
+
+def joined(parts: Sequence[str | list[Prediction]], truncated: bool) -> list[Prediction]:
+    """Return the answers to a text, best first, from those to its sentences and what stands between them."""
+    answers = [part for part in parts if not isinstance(part, str)]
+    if len(parts) == 1 and answers:
+        return [replace(one, truncated=one.truncated or truncated) for one in answers[0]]
+    found: dict[str, Prediction] = {}
+    for rank in range(max(map(len, answers), default=1)):
+        chosen = [part if isinstance(part, str) else part[min(rank, len(part) - 1)] for part in parts]
+        one = _join(chosen, truncated)
+        found.setdefault(one.text, one)
+    return list(found.values())
+
+
+def _join(parts: Sequence[str | Prediction], truncated: bool) -> Prediction:
+    said = [part for part in parts if isinstance(part, Prediction)]
+    lengths = [len(one.target_tokens) + 1 for one in said]
+    return Prediction(
+        text="".join(map(str, parts)),
+        score=sum(one.score * length for one, length in zip(said, lengths, strict=True)) / max(sum(lengths), 1),
+        source_tokens=[token for one in said for token in one.source_tokens],
+        target_tokens=[token for one in said for token in one.target_tokens],
+        weights_TS=block_diag(*(one.weights_TS for one in said)) if said else np.zeros((0, 0)),
+        scored=sum(one.scored for one in said),
+        truncated=truncated or any(one.truncated for one in said),
+        cut_off=any(one.cut_off for one in said),
+    )
+
+
+def block_diag(*blocks: np.ndarray) -> np.ndarray:
+    """Return matrices along the diagonal of a larger one, which is zero elsewhere."""
+    whole_TS = np.zeros(np.sum([block.shape for block in blocks], axis=0))
+    row = column = 0
+    for block in blocks:
+        whole_TS[row : row + block.shape[0], column : column + block.shape[1]] = block
+        row, column = row + block.shape[0], column + block.shape[1]
+    return whole_TS
 
 
 def usual(recipe: Recipe) -> Search:

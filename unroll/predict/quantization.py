@@ -2,8 +2,9 @@
 
 Weights are rounded once, those of each output on a scale of their own. What they are multiplied with is bounded before
 it is seen: states, contexts and readouts lie within 1, embeddings within the greatest entry of their table. So its
-scale is fixed too, and the answer to one text never depends on the texts beside it. Sums of integers are exact in any
-order. (Bhandare et al. 2019 do this to a translator, with ranges that they measured.)
+scale is fixed too, and what a text is answered does not depend on the texts beside it. Sums of integers are exact in
+any order; but oneDNN rounds a lone row otherwise than one of several, so that a score differs by up to 0.002. (Bhandare
+et al. 2019 do this to a translator, with ranges that they measured.)
 """
 
 from __future__ import annotations

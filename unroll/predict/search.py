@@ -22,7 +22,7 @@ A language of two words, 2 and 3, in which the likelier beginning leads to the l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self, TypeVar
 
@@ -63,20 +63,22 @@ class Hypothesis:
         score: its log-probability, the end mark's included, over length ** length_penalty.
         weights_TS: where the model looked as it said each token.
         scored: how many source positions it compared for that, over all tokens.
+        cut: it ran into its length limit; its score is that of the tokens it says.
     """
 
     ids: list[int]
     score: float
     weights_TS: np.ndarray
     scored: int = 0
+    cut: bool = False
 
 
 STRIDE = 320
 """Values in a line of `top`: where a row of some thousand words took least time."""
 MANY = 2**16
 """Values below which `top` has nothing to gain."""
-Choose = Callable[[Tensor], Tensor]
-"""logits_AV -> the next ids_A"""
+Choose = Callable[[Tensor, Tensor], Tensor]
+"""(logits_AV, which row of the batch each of them is) -> the next ids_A"""
 
 
 def greedy(
@@ -84,7 +86,7 @@ def greedy(
 ) -> list[Hypothesis]:
     """Return for each sentence the hypothesis of the likeliest next token, at most `limits_B` tokens long."""
     first_B = torch.full_like(limits_B, go)
-    return _one_by_one(step, state, first_B, limits_B, eos, length_penalty, lambda logits: top(logits, 1)[1].squeeze(1))
+    return _one_by_one(step, state, first_B, limits_B, eos, length_penalty, lambda part, _: top(part, 1)[1].squeeze(1))
 
 
 def sample(
@@ -102,17 +104,21 @@ def sample(
     return _one_by_one(step, state, first_B, limits_B, eos, 1.0, choose)
 
 
-def chooser(temperature: float, top_k: int, top_p: float, generator: torch.Generator) -> Choose:
+def chooser(temperature: float, top_k: int, top_p: float, chances: Sequence[np.random.Generator]) -> Choose:
     """Return a draw from softmax(logits / temperature), cut down to its likeliest tokens.
 
     Args:
+        chances: of each row its own, so that no draw depends on the rows beside it.
         top_k: to so many (Fan 2018); 0 keeps all.
         top_p: to the fewest that together are this likely: nucleus sampling (Holtzman 2020); 1 keeps all.
     """
 
-    def choose(logits_AV: Tensor) -> Tensor:
-        probabilities_AV = likeliest(logits_AV, temperature, top_k, top_p).cpu()  # where the generator is
-        return torch.multinomial(probabilities_AV, 1, generator=generator).squeeze(1).to(logits_AV.device)
+    def choose(logits_AV: Tensor, rows_A: Tensor) -> Tensor:
+        summed_AV = likeliest(logits_AV, temperature, top_k, top_p).double().cumsum(1)
+        drawn_A = torch.tensor([chances[row].random() for row in rows_A.tolist()], dtype=torch.float64)
+        # The first token at which the sum exceeds what was drawn: never one without probability.
+        at_A1 = drawn_A.to(summed_AV.device)[:, None] * summed_AV[:, -1:]
+        return torch.searchsorted(summed_AV, at_A1, right=True).squeeze(1).clamp(max=summed_AV.shape[1] - 1)
 
     return choose
 
@@ -165,34 +171,48 @@ def _one_by_one(
     alive_A, limits_A = torch.arange(batch, device=limits_B.device), limits_B
     totals_A = torch.zeros(batch, device=limits_B.device)
     scores_B, lengths_B = torch.zeros_like(totals_A), torch.zeros_like(limits_B)
+    cut_B = torch.zeros_like(limits_B, dtype=torch.bool)
     trace: list[tuple[Tensor, ...]] = []
     while len(alive_A):
         logits_AV, state = step(ids_A, state)
-        ids_A = choose(logits_AV)
+        ids_A = choose(logits_AV, alive_A)
+        said_A = totals_A
         totals_A = totals_A + logits_AV.float().log_softmax(1).gather(1, ids_A[:, None]).squeeze(1)
         trace.append(tuple(_scatter(part, alive_A, batch) for part in (ids_A, state.weights_BS, state.scored_B)))
         length = len(trace)
         stays_A = (ids_A != eos) & (length <= limits_A)
         if not stays_A.all():
             ended_E, rows = alive_A[~stays_A], stays_A.nonzero().squeeze(1)
-            scores_B[ended_E], lengths_B[ended_E] = totals_A[~stays_A] / length**length_penalty, length
+            cut_A = ids_A != eos  # what was over the limit is not said, and does not count
+            whole_A, said_A = totals_A / length**length_penalty, said_A / max(length - 1, 1) ** length_penalty
+            scores_A = torch.where(cut_A, said_A, whole_A)
+            scores_B[ended_E], lengths_B[ended_E] = scores_A[~stays_A], length
+            cut_B[ended_E] = cut_A[~stays_A]
             alive_A, ids_A, totals_A, limits_A = (of_all[rows] for of_all in (alive_A, ids_A, totals_A, limits_A))
             state = state.select(rows, rows)
     ids_BT, weights_BTS, scored_BT = (torch.stack(parts, 1).cpu().numpy() for parts in zip(*trace, strict=True))
-    scores = scores_B.tolist()
+    scores, cut = scores_B.tolist(), cut_B.tolist()
     # The last token is the end mark, or the one over the limit.
     lengths = (lengths_B - 1).tolist()
     return [
-        Hypothesis(ids_BT[b, :n].tolist(), scores[b], weights_BTS[b, :n], int(scored_BT[b, :n].sum()))
+        Hypothesis(ids_BT[b, :n].tolist(), scores[b], weights_BTS[b, :n], int(scored_BT[b, :n].sum()), cut[b])
         for b, n in enumerate(lengths)
     ]
 
 
+CUT = 1e6
+"""By how much worse a hypothesis ranks that did not end."""
+
+
 @dataclass
 class _Finished:
-    """The best ended hypotheses of each sentence: score, and the step and beam from which to trace back."""
+    """The best finished hypotheses of each sentence: score, and the step and beam from which to trace back.
+
+    Those that ended come before those that were cut off.
+    """
 
     scores_BK: Tensor
+    cut_BK: Tensor
     steps_BK: Tensor
     beams_BK: Tensor
     counts_B: Tensor
@@ -201,16 +221,17 @@ class _Finished:
     def none(cls, batch: int, beams: int, device: torch.device) -> _Finished:
         scores_BK = torch.full((batch, beams), -torch.inf, device=device)
         zeros_BK = torch.zeros(batch, beams, dtype=torch.long, device=device)
-        return cls(scores_BK, zeros_BK, zeros_BK.clone(), torch.zeros(batch, dtype=torch.long, device=device))
+        return cls(scores_BK, zeros_BK.bool(), zeros_BK, zeros_BK.clone(), zeros_BK[:, 0].clone())
 
-    def add(self, alive_A: Tensor, scores_AK: Tensor, step: int, beams_AK: Tensor) -> None:
+    def add(self, alive_A: Tensor, scores_AK: Tensor, step: int, beams_AK: Tensor, cut: bool) -> None:
         """Merge candidates into the best of the sentences `alive_A`; a score of -inf is no candidate."""
         beams = self.scores_BK.shape[1]
-        scores, order = torch.cat([self.scores_BK[alive_A], scores_AK], 1).topk(beams, 1)
-        steps_AK = torch.full_like(beams_AK, step)
-        self.scores_BK[alive_A] = scores
-        self.steps_BK[alive_A] = torch.cat([self.steps_BK[alive_A], steps_AK], 1).gather(1, order)
-        self.beams_BK[alive_A] = torch.cat([self.beams_BK[alive_A], beams_AK], 1).gather(1, order)
+        both = torch.cat([self.scores_BK[alive_A], scores_AK], 1)
+        cuts = torch.cat([self.cut_BK[alive_A], torch.full_like(scores_AK, cut, dtype=torch.bool)], 1)
+        order = (both.double() - CUT * cuts).topk(beams, 1).indices
+        self.scores_BK[alive_A], self.cut_BK[alive_A] = both.gather(1, order), cuts.gather(1, order)
+        for held_BK, new_AK in ((self.steps_BK, torch.full_like(beams_AK, step)), (self.beams_BK, beams_AK)):
+            held_BK[alive_A] = torch.cat([held_BK[alive_A], new_AK], 1).gather(1, order)
         self.counts_B[alive_A] += scores_AK.isfinite().sum(1)
 
 
@@ -221,7 +242,8 @@ def beam_search(
     """Return for each sentence up to `beams` hypotheses, best first, each at most `limits_B` tokens long.
 
     A hypothesis of n tokens, its end mark counted, scores log p / n ** length_penalty (Wu 2016 without its constant).
-    A sentence leaves the batch once `beams` of its hypotheses have ended. `state` has `beams` rows for each sentence.
+    A sentence leaves the batch once `beams` of its hypotheses have ended. At its limit the hypotheses that have not are
+    cut off, and come behind those that have. `state` has `beams` rows for each sentence.
 
     In shapes A is the number of sentences still in the batch, K that of beams, R = A x K all rows, C the candidates.
     """
@@ -245,12 +267,18 @@ def beam_search(
         best, index = scores_AKC.flatten(1).topk(min(2 * beams, beams * most), 1)
         parents, ids = index // most, ids_RC.view(len(alive_A), -1).gather(1, index)
         ends, over_A1 = ids == eos, (length > limits_A)[:, None]
-        leaves = (ends | over_A1)[:, :beams]
+        said_AK = totals_AK
         totals_AK, ids_AK, parents_AK = (of_best[:, :beams] for of_best in (best, ids, parents))
         kept = None
-        if leaves.any():  # what ends among the K best is finished; the K best that do not end go on
+        if (ends[:, :beams] | over_A1).any():  # of the K best, what ends is finished; the K best that do not go on
             normal = totals_AK / length**length_penalty
-            finished.add(alive_A, normal.masked_fill(~leaves, -torch.inf), len(trace), parents_AK)
+            finished.add(alive_A, normal.masked_fill(~ends[:, :beams], -torch.inf), len(trace), parents_AK, cut=False)
+            if over_A1.any():  # what was said until now, each once; what would be over the limit does not count
+                normal = (said_AK / max(len(trace), 1) ** length_penalty).masked_fill(~over_A1, -torch.inf)
+                ended_AK = torch.zeros_like(ids_AK).scatter_add(1, parents_AK, ends[:, :beams].long()) > 0
+                normal.masked_fill_(ended_AK, -torch.inf)
+                places_AK = torch.arange(beams, device=device).expand_as(ids_AK)
+                finished.add(alive_A, normal, len(trace), places_AK, cut=True)
             totals_AK, order = best.masked_fill(ends, -torch.inf).topk(beams, 1)
             ids_AK, parents_AK = ids.gather(1, order), parents.gather(1, order)
             stays_A = (finished.counts_B[alive_A] < beams) & ~over_A1.squeeze(1)
@@ -276,6 +304,7 @@ def _trace_back(finished: _Finished, trace: list[tuple[Tensor, ...]]) -> list[li
     stacked = (torch.stack(parts).cpu().numpy() for parts in zip(*trace, strict=True))
     ids_TBK, parents_TBK, weights_TBKS, scored_TBK = stacked
     scores_BK, lengths_BK = finished.scores_BK.cpu().numpy(), finished.steps_BK.cpu().numpy()
+    cut_BK = finished.cut_BK.cpu().numpy()
     beams_BK = finished.beams_BK.cpu().numpy().copy()
     steps, batch, beams = ids_TBK.shape
     out_ids = np.zeros((batch, beams, steps), np.int64)
@@ -292,7 +321,13 @@ def _trace_back(finished: _Finished, trace: list[tuple[Tensor, ...]]) -> list[li
         beams_BK = np.where(inside, parent_BK, beams_BK)
     return [
         [
-            Hypothesis(out_ids[b, k, :n].tolist(), float(scores_BK[b, k]), out_weights[b, k, :n], int(out_scored[b, k]))
+            Hypothesis(
+                out_ids[b, k, :n].tolist(),
+                float(scores_BK[b, k]),
+                out_weights[b, k, :n],
+                int(out_scored[b, k]),
+                bool(cut_BK[b, k]),
+            )
             for k, n in enumerate(lengths_BK[b])
             if np.isfinite(scores_BK[b, k])
         ]

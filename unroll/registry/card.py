@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from unroll.asking import ASKINGS
 from unroll.params.evaluate import Search
@@ -35,6 +35,16 @@ def scores(reports: Path) -> dict[str, float]:
     first = dict.fromkeys([("evaluate", name) for name in (main_score(reports), *SHOWN)])
     short = {name: found.pop((stage, name)) for stage, name in first if (stage, name) in found}
     return short | {f"{stage}.{name}": value for (stage, name), value in found.items()}
+
+
+def stress_scores(reports: Path) -> dict[str, float]:
+    """Return {slip: the score under it, slip_lost: how much less that is}."""
+    entries = _entries(reports)
+    return {
+        name.removeprefix("stress."): float(value)
+        for stage, name, value in entries
+        if stage == "evaluate" and name.startswith("stress.")
+    }
 
 
 def facts(reports: Path) -> dict[str, str]:
@@ -68,13 +78,38 @@ def main_scores(found: Mapping[str, float]) -> dict[str, float]:
     return {name: value for name, value in found.items() if "." not in name}
 
 
+class Answers(NamedTuple):
+    """What a model answered in an evaluation.
+
+    Attributes:
+        rows: to the test rows: source, references, hypothesis and more.
+        stress: {slip: to the rows with it}.
+    """
+
+    rows: list[Row]
+    stress: dict[str, list[Row]]
+
+
+def answers(evaluation: Path) -> Answers:
+    """Return the answers in an evaluation; those of an earlier version were not put under stress."""
+    stress: dict[str, list[Row]] = {}
+    for row in _json_lines(evaluation / "stress.jsonl") if (evaluation / "stress.jsonl").exists() else []:
+        stress.setdefault(row.pop("slip"), []).append(row)
+    return Answers(rows(evaluation), stress)
+
+
 def rows(evaluation: Path) -> list[Row]:
     """Return the rows of an evaluation: source, references, hypothesis and more."""
-    text = (evaluation / "test.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.split("\n") if line]
+    return _json_lines(evaluation / "test.jsonl")
 
 
-def page(title: str, search: Search, uri: str, found: Mapping[str, float], test: Sequence[Row]) -> str:
+def _json_lines(path: Path) -> list[Row]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+
+
+def page(
+    title: str, search: Search, uri: str, found: Mapping[str, float], test: Sequence[Row], stress: Mapping[str, float]
+) -> str:
     """Return a run's page: its scores, samples of what the model says, and how to use it.
 
     Args:
@@ -83,6 +118,7 @@ def page(title: str, search: Search, uri: str, found: Mapping[str, float], test:
         uri: the name it is registered under.
         found: from `scores`.
         test: from `rows`.
+        stress: from `stress_scores`.
     """
     answered = [row for row in test if row["hypothesis"]] or test
     chosen = answered[:: max(1, len(answered) // SAMPLES)][:SAMPLES]
@@ -92,6 +128,7 @@ def page(title: str, search: Search, uri: str, found: Mapping[str, float], test:
         [
             f"### {headline(found)}",
             f"{title}, on {len(test):,} test rows{asked}.",
+            *_stress(stress),
             "#### Samples: source, model, reference",
             "\n".join(
                 f"- {_plain(source)}\n  - **{_plain(said)}**" + "".join(f"\n  - {_plain(text)}" for text in right)
@@ -102,6 +139,22 @@ def page(title: str, search: Search, uri: str, found: Mapping[str, float], test:
             "Among the artifacts: `lineage.txt` draws where the model comes from, `pictures` shows what it learnt.",
         ]
     )
+
+
+def _stress(found: Mapping[str, float]) -> list[str]:
+    """Return the parts of a page that say what becomes of a score under stress."""
+    if not found:
+        return []
+    lines = [
+        f"| {name.replace('_', ' ')} | {value:.1f} | {_lost(found, name)} |"
+        for name, value in found.items()
+        if not name.endswith("_lost")
+    ]
+    return ["#### As people type", "\n".join(["| | score | lost by it |", "|---|---|---|", *lines])]
+
+
+def _lost(found: Mapping[str, float], name: str) -> str:
+    return f"{found[f'{name}_lost']:.1f}" if f"{name}_lost" in found else ""
 
 
 def command(search: Search, uri: str) -> str:

@@ -13,6 +13,7 @@ from unroll.errors import IntegrityError
 from unroll.evaluate import significance
 from unroll.params.register import Register
 from unroll.registry import card
+from unroll.registry.card import Answers
 from unroll.registry.names import CHAMPION, by_alias
 from unroll.registry.runs import evaluation_path
 
@@ -30,21 +31,23 @@ UNITS = {
     "bits_per_letter": (1, 3, "nats per token"),
 }
 """{main score: (what a difference of its rows is multiplied by, its decimals, what it is then)}"""
+PLAIN = (1, 3)
+"""of a score that is not among them"""
 ROUNDS = 5
 """How often a version that was promoted looks whether another one was at the same time."""
 
 
-def judge(client: MlflowClient, params: Register, version: ModelVersion, rows: list[card.Row]) -> str:
+def judge(client: MlflowClient, params: Register, version: ModelVersion, answers: Answers) -> str:
     """Compare a version with the champion, move the aliases, write the verdict into its tags, and return it."""
     client.set_registered_model_alias(version.name, CHALLENGER, str(version.version))
-    tags = _contend(client, params, version, rows)
+    tags = _contend(client, params, version, answers)
     client.update_model_version(version.name, str(version.version), f"{version.description}\n\n{tags['verdict']}")
     for tag in sorted(tags, reverse=True):  # `verdict` comes last: a version without one is judged again
         client.set_model_version_tag(version.name, str(version.version), tag, tags[tag])
     return tags["verdict"]
 
 
-def _contend(client: MlflowClient, params: Register, version: ModelVersion, rows: list[card.Row]) -> dict[str, str]:
+def _contend(client: MlflowClient, params: Register, version: ModelVersion, answers: Answers) -> dict[str, str]:
     """Promote a version if it beats the champion, and any that was promoted meanwhile; return the verdict's tags.
 
     MLflow's aliases know no compare-and-set: the last to write wins, so the one that wrote before looks again.
@@ -54,7 +57,7 @@ def _contend(client: MlflowClient, params: Register, version: ModelVersion, rows
         champion = by_alias(client, params.name, CHAMPION)
         if champion and champion.version == version.version and tags:
             break
-        promoted, tags = _meet(client, params, version, champion, rows)
+        promoted, tags = _meet(client, params, version, champion, answers)
         if not promoted:
             break
         client.set_registered_model_alias(version.name, CHAMPION, str(version.version))
@@ -62,7 +65,7 @@ def _contend(client: MlflowClient, params: Register, version: ModelVersion, rows
 
 
 def _meet(
-    client: MlflowClient, params: Register, version: ModelVersion, champion: ModelVersion | None, rows: list[card.Row]
+    client: MlflowClient, params: Register, version: ModelVersion, champion: ModelVersion | None, answers: Answers
 ) -> tuple[bool, dict[str, str]]:
     """Return (whether a version is to be champion, the tags that say why)."""
     if champion is None or champion.version == version.version:
@@ -72,26 +75,51 @@ def _meet(
         return False, {"verdict": "test sets differ: not comparable"} | against
     if champion.tags.get("main") != version.tags["main"]:
         return False, {"verdict": "main scores differ: not comparable"} | against
-    promoted, tags = _compare(params, _champion_rows(client, champion), rows, champion)
+    promoted, tags = _compare(params, _champion_answers(client, champion), answers, champion)
     return promoted, tags | against
 
 
-def _compare(
-    params: Register, before: list[card.Row], after: list[card.Row], champion: ModelVersion
-) -> tuple[bool, dict[str, str]]:
-    """Return (whether `after` is significantly better than the champion's `before`, the tags that say so)."""
+def _compare(params: Register, before: Answers, after: Answers, champion: ModelVersion) -> tuple[bool, dict[str, str]]:
+    """Return (whether `after` is significantly better than the champion's `before`, the tags that say so).
+
+    It is not if it is significantly worse under a slip of those who type.
+    """
     name, main = f"version {champion.version}", champion.tags["main"]
-    if [row["source"] for row in before] != [row["source"] for row in after]:
+    if _sources(before.rows) != _sources(after.rows):
         return False, {"verdict": f"the hypotheses of {name} are missing: not comparable"}
-    if [row.get("weight") for row in before] != [row.get("weight") for row in after]:
+    if [row.get("weight") for row in before.rows] != [row.get("weight") for row in after.rows]:
         return False, {"verdict": f"{name} counts other tokens: not comparable"}
-    found = _difference(params, before, after)
-    factor, decimals, unit = UNITS.get(main, (1, 3, main))
-    better, delta = found.delta > 0 and found.p_value < params.p_value, factor * found.delta
-    verdict = f"{'better' if better else 'not better'} than {name}: {delta:+.{decimals}f} {unit}, "
-    verdict += f"p = {found.p_value:.3f} over {params.resamples} resamples"
+    found = _difference(params, before.rows, after.rows)
+    better, delta = found.delta > 0 and found.p_value < params.p_value, UNITS.get(main, PLAIN)[0] * found.delta
+    verdict = f"{'better' if better else 'not better'} than {name}: {_said(found, main)}"
+    verdict += f" over {params.resamples} resamples"
     numbers = {"delta": f"{delta:.4f}", "p_value": f"{found.p_value:.4f}", "resamples": str(params.resamples)}
+    if better and (worse := _worse(params, before, after, main)):
+        better, verdict = False, f"{verdict}, but worse under {worse}"
     return better, {"verdict": verdict} | {f"verdict.{name}": value for name, value in numbers.items()}
+
+
+def _worse(params: Register, before: Answers, after: Answers, main: str) -> str:
+    """Return the slips under which `after` is significantly worse, and by how much; of those that both had to stand."""
+    found = {
+        slip: _difference(params, before.stress[slip], rows)
+        for slip, rows in after.stress.items()
+        if _sources(before.stress.get(slip, [])) == _sources(rows)
+    }
+    return "; ".join(
+        f"{slip.replace('_', ' ')}: {_said(one, main)}"
+        for slip, one in found.items()
+        if one.delta < 0 and one.p_value < params.p_value
+    )
+
+
+def _sources(rows: list[card.Row]) -> list[str]:
+    return [row["source"] for row in rows]
+
+
+def _said(found: significance.Verdict, main: str) -> str:
+    factor, decimals, unit = UNITS.get(main, (*PLAIN, main))
+    return f"{factor * found.delta:+.{decimals}f} {unit}, p = {found.p_value:.3f}"
 
 
 def _difference(params: Register, before: list[card.Row], after: list[card.Row]) -> significance.Verdict:
@@ -103,13 +131,13 @@ def _difference(params: Register, before: list[card.Row], after: list[card.Row])
     return significance.paired_bootstrap([row["references"] for row in after], old, new, params.resamples, params.seed)
 
 
-def _champion_rows(client: MlflowClient, champion: ModelVersion) -> list[card.Row]:
-    """Return the hypotheses that the champion was registered with, or nothing where they are gone or altered."""
+def _champion_answers(client: MlflowClient, champion: ModelVersion) -> Answers:
+    """Return the answers that the champion was registered with, or none where they are gone or altered."""
     from mlflow.exceptions import MlflowException
 
     sha256 = champion.tags["evaluation.sha256"]
     with tempfile.TemporaryDirectory() as aside, suppress(MlflowException, OSError, IntegrityError):
         folder = Path(client.download_artifacts(str(champion.run_id), evaluation_path(sha256), aside))
         if identity(store.verify(folder, "evaluation")) == sha256:
-            return card.rows(folder)
-    return []
+            return card.answers(folder)
+    return Answers([], {})

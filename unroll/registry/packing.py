@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
     from mlflow.models import ModelSignature
 
-REQUIREMENTS = ("mlflow", "numpy", "pandas", "pydantic", "pyyaml", "safetensors", "sentencepiece", "torch")
+REQUIREMENTS = ("mlflow", "numpy", "pandas", "pydantic", "pyyaml", "safetensors", "sentencepiece", "sentencex", "torch")
 CODE = "served.py"
 """Of the package `serve`: what MLflow runs when the model is loaded."""
 
@@ -65,7 +65,8 @@ def _signature(search: Search) -> ModelSignature:
 
     settings, kinds = {"n_best": 1} | dump(search), {int: "long", float: "double"}
     asked = [ParamSpec(name, kinds[type(settings[name])], settings[name]) for name in ASKINGS[search.kind].requests]
-    answer = {"input": "long", "rank": "long", "text": "string", "score": "double", "truncated": "boolean"}
+    answer = {"input": "long", "rank": "long", "text": "string", "score": "double"}
+    answer |= {"truncated": "boolean", "cut_off": "boolean"}
     return ModelSignature(
         Schema([ColSpec("string", "text")]),
         Schema([ColSpec(kind, name) for name, kind in answer.items()]),

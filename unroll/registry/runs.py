@@ -54,7 +54,9 @@ def record(search: Search, register: Register, folders: Folders) -> str:
     tags |= {f"{name}.sha256": digest for name, digest in digests.items()}
     tags["code.sha256"] = origin.code_sha256(folders.pipeline)
     uri = f"models:/{register.name}@{CHAMPION}"
-    tags["mlflow.note.content"] = card.page(title(recipe), search, uri, scores, card.rows(folders.evaluation))
+    tags["mlflow.note.content"] = card.page(
+        title(recipe), search, uri, scores, card.rows(folders.evaluation), card.stress_scores(folders.reports)
+    )
     with reaching() as client:
         run = _run_of(client, experiment_of(client, folders.pipeline), digests["model"], recipe)
         log_params(client, run, card.facts(folders.reports) | recipe_params(recipe))

@@ -64,14 +64,14 @@ def register(search: Search, params: Register, folders: Folders, run: str) -> Re
         ResourceError: the store cannot be reached.
     """
     digests = lineage.verify(folders.model, folders.evaluation)
-    scores, rows = card.main_scores(card.scores(folders.reports)), card.rows(folders.evaluation)
+    scores, answers = card.main_scores(card.scores(folders.reports)), card.answers(folders.evaluation)
     turn = processes.alone(own(root()) / "locks" / "registry", "the registry", TURN_SECONDS)
     with turn if artifact_folder() else nullcontext(), reaching() as client:
         before = _version_of(client, params.name, digests)
         version = before or _create_version(
             client, log_model(client, search, params.name, folders, run), params.name, folders, digests, scores
         )
-        verdict = version.tags.get("verdict") or judge(client, params, version, rows)
+        verdict = version.tags.get("verdict") or judge(client, params, version, answers)
         aliases = sorted(client.get_model_version(version.name, str(version.version)).aliases)
         return Registration(version.name, str(version.version), before is None, aliases, verdict, scores)
 

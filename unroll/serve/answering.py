@@ -21,6 +21,7 @@ class Row(NamedTuple):
         input: the text it answers, from 0.
         rank: from 1, best first.
         truncated: only the beginning of the text was read.
+        cut_off: the answer did not come to its end.
     """
 
     input: int
@@ -28,6 +29,7 @@ class Row(NamedTuple):
     text: str
     score: float
     truncated: bool
+    cut_off: bool
 
 
 def answer(predictor: Predictor, search: Search, texts: Sequence[Any], params: Mapping[str, Any]) -> list[Row]:
@@ -43,7 +45,7 @@ def answer(predictor: Predictor, search: Search, texts: Sequence[Any], params: M
     n_best, search = _asked(search, params)
     _check(texts)
     return [
-        Row(number, rank, one.text, one.score, one.truncated)
+        Row(number, rank, one.text, one.score, one.truncated, one.cut_off)
         for number, answers in enumerate(predictor.stream(texts, n_best, search))
         for rank, one in enumerate(answers, start=1)
     ]

@@ -53,7 +53,7 @@ class Served(PythonModel):
         Args:
             params: what the signature names, by the kind of search; what is not given is as the model was scored.
         Returns:
-            Columns: input (the row answered, from 0), rank (from 1, best first), text, score, truncated.
+            Columns: input (the row answered, from 0), rank (from 1, best first), text, score, truncated, cut_off.
         """
         # What MLflow read from the request by its signature may be numpy's.
         given = {

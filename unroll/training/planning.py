@@ -134,19 +134,23 @@ def plan(pipeline: Pipeline, minutes: float, start: Callable[[Pipeline], Trainin
 
 def quickest(pipeline: Pipeline, budget: Budget, minutes: float, start: Callable[[Pipeline], Training]) -> Plan:
     """Return the plan of a budget, with the products that are faster here."""
-    exact = pace_of(start(changed(pipeline, budget.changes)))
+    copies = pipeline.noise.copies if pipeline.noise else 1
+    exact = pace_of(start(changed(pipeline, budget.changes)), copies)
     if changed(pipeline, budget.changes).train.precision == "32-true":
         rounded = replace(budget, changes=budget.changes | {"train.precision": "bf16-mixed"})
-        pace = pace_of(start(changed(pipeline, rounded.changes)))
+        pace = pace_of(start(changed(pipeline, rounded.changes)), copies)
         if pace.update < (1 - WORTH) * exact.update:
             return Plan(rounded, pace, pace.updates(minutes))
     return Plan(budget, exact, exact.updates(minutes))
 
 
-def pace_of(training: Training) -> Pace:
+def pace_of(training: Training, copies: int = 1) -> Pace:
     """Return how fast this machine makes updates of a training and validates it, by the median of some rounds.
 
     A model that has learnt nothing answers at length, so a validation is rather over- than underrated.
+
+    Args:
+        copies: of the training rows in an epoch; see `noise`.
     """
     from tqdm import trange
 
@@ -166,4 +170,4 @@ def pace_of(training: Training) -> Pace:
     validation = time.perf_counter() - begin
     update = statistics.median(seconds for seconds, _ in rounds) / ROUND_UPDATES
     tokens = statistics.median(tokens / seconds for seconds, tokens in rounds)
-    return Pace(update, validation, tokens, len(training.feed.epochs))
+    return Pace(update, validation, tokens, -(-len(training.feed.epochs) // copies))

@@ -12,7 +12,7 @@ from lightning_fabric import Fabric
 
 from unroll.artifacts import origin
 from unroll.artifacts.manifest import Manifest, dump_json
-from unroll.data import tables, tokenizers
+from unroll.data import tables, tokenizers, typed
 from unroll.data.batches import Epochs, batches
 from unroll.data.ids import Ids
 from unroll.data.rows import references
@@ -65,9 +65,9 @@ def set_up(network: Network, recipe: Recipe, folders: Folders, fabric: Fabric) -
         ids = [Ids(folders.tokenized, split, side) for side in recipe.sides]
         return batches(recipe, ids[0], ids[-1], most)
 
-    train, valid = rows("train", None), rows("valid", settings.validation_rows)
+    train, valid = rows("noisy" if recipe.noise else "train", None), rows("valid", settings.validation_rows)
     readers = {side: tokenizers.load(folders.tokenized, side) for side in SIDES}
-    predictor = Predictor(network, readers, recipe)
+    predictor = Predictor(network, readers, recipe, normalizer=typed.load(folders.tokenized, recipe.tokenize.typed))
     pairs = spread(references(folders.prepared / "valid.tsv"), settings.validation_rows)
 
     def score(loss: float) -> float:

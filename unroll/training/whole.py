@@ -36,7 +36,7 @@ def train(pipeline: Pipeline, rows: Iterable[tuple[str, str]] | Iterable[str], a
     prepare(pipeline, rows, folders)
     prepared = {"prepared": store.verify(folders.prepared, "prepared")}
     with store.writing(folders.tokenized, "tokenized", prepared) as part:
-        tokenizing.tokenize(pipeline.tokenize, pipeline.sides, folders.prepared, part)
+        tokenizing.tokenize(pipeline.tokenize, pipeline.noise, pipeline.sides, folders.prepared, part)
     tokenized = {"tokenized": store.verify(folders.tokenized, "tokenized")}
     with store.writing(folders.embedded, "embedded", tokenized) as part:
         embeddings.embed(pipeline.embed, pipeline.sides, folders.tokenized, folders.raw, part)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unroll.data.normal import normalize, spaced
+from unroll.data.normal import normalize, printable, spaced
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,11 @@ def test_normalizing_twice_changes_nothing(text: str, form: str) -> None:
 
 def test_spaced_keeps_what_is_invisible() -> None:
     assert spaced(" a\t\u200bb\u2581 ", "NFC") == "a \u200bb_"
+
+
+@given(st.text())
+def test_an_answer_has_one_line_and_no_control_characters(text: str) -> None:
+    shown = printable(text)
+    assert len(shown) == len(text)
+    assert len(shown.splitlines()) <= 1 + shown.count("\x1c")
+    assert not any(unicodedata.category(letter) == "Cc" for letter in shown)

@@ -72,7 +72,7 @@ def test_words_come_back_exactly_from_their_surfaces(made: dict[str, Tokenizer],
 
 
 def test_every_kind_of_params_is_learnt_and_tried() -> None:
-    assert tokenizers.TRAINERS.keys() == {*TOKENS, "vectors"}
+    assert tokenizers.TRAINERS.keys() == {*TOKENS, "treebank", "vectors"}
 
 
 @given(pieces=st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["Z", "C"]), min_size=1), max_size=9))
@@ -239,3 +239,21 @@ def test_a_broken_tokenizer_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "source.model").write_bytes(b"not a model")
     with pytest.raises(IntegrityError, match="tokenizer"):
         tokenizers.load(tmp_path, "source")
+
+
+TREC = [
+    ("What 's an atom ?", "What's an atom?"),
+    ("Why do n't they say `` no '' ?", 'Why don\'t they say "no"?'),
+    ("He 'll pay 1,000 , I 'm sure .", "He’ll pay 1,000, I’m sure."),
+    ("Who is J.F.K. 's mother-in-law ?", "Who is J.F.K.'s mother-in-law?"),
+]
+
+
+@pytest.mark.parametrize(("spaced", "typed"), TREC)
+def test_the_treebanks_words_are_the_same_typed_or_spaced(spaced: str, typed: str) -> None:
+    texts = [text for pair in TREC for text in pair]
+    words = tokenizers.train(iter(texts), Pieces(kind="treebank", vocab_size=60, lowercase=True))
+    first, second = words.encode([spaced, typed])
+    assert first == second
+    assert UNK not in first
+    assert len(words.tokens(typed)) == len(first)

@@ -36,7 +36,7 @@ Run = Callable[..., Made]
 
 
 def section(source: dict[str, Any], target: dict[str, Any] | None) -> Tokenize:
-    return parse(Tokenize, {"source": source, "target": target}, "tokenize")
+    return parse(Tokenize, {"source": source, "target": target, "typed": None}, "tokenize")
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def tokenized(tmp_path_factory: pytest.TempPathFactory) -> Run:
         cut = len(lines) - len(lines) // 10
         for split, part in (("train", lines[:cut]), ("valid", lines[cut:]), ("test", lines[:1])):
             (prepared / f"{split}.tsv").write_text("".join(part), encoding="utf-8", newline="")
-        return Made(prepared, folder, tokenize(section(source, target), sides, prepared, folder))
+        return Made(prepared, folder, tokenize(section(source, target), None, sides, prepared, folder))
 
     return run
 

@@ -27,6 +27,10 @@ def lying(number: float, path: Path) -> None:
     plots.bars({name: (number + place, 9) for place, name in enumerate(names)}, "accuracy, %", "class", path)
 
 
+def stress(number: float, path: Path) -> None:
+    plots.stress(["lower", "typos"], [number, 3.0], [4.0, 5.0], "bleu", path)
+
+
 def confusion(number: float, path: Path) -> None:
     plots.confusion(["es", "fr"], np.array([[int(100 * number), 2], [0, 0]]), path)
 
@@ -49,7 +53,7 @@ def embeddings(number: float, path: Path) -> None:
     plots.embeddings(["milk", "tea", "the"], [0, 0, -1], points, ["milk"], path)
 
 
-PICTURES = [curves, bars, lying, confusion, lines, scans, attention, embeddings]
+PICTURES = [curves, bars, lying, stress, confusion, lines, scans, attention, embeddings]
 
 
 @pytest.mark.parametrize("draw", PICTURES)

@@ -46,7 +46,8 @@ def test_a_row_is_worth_its_value_by_its_weight_or_its_chrf() -> None:
 
 def test_examples_are_written_as_a_table_for_programs_and_one_for_people(tmp_path: Path) -> None:
     rows = [row(1, source="a|b", hypothesis="one, two"), row(2, references=["x", "y"])]
-    reports.write(tmp_path, rows)
+    reports.write(tmp_path, Scores(rows, {}, stress={"lower": [row(3)]}))
+    assert json.loads((tmp_path / "stress.jsonl").read_text(encoding="utf-8")) == row(3) | {"slip": "lower"}
     lines = (tmp_path / "test.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line) for line in lines] == rows
     with (tmp_path / "examples.csv").open(encoding="utf-8", newline="") as file:
@@ -57,7 +58,7 @@ def test_examples_are_written_as_a_table_for_programs_and_one_for_people(tmp_pat
     text = (tmp_path / "examples.md").read_text(encoding="utf-8")
     assert "| worst | 1.00 | a\\|b | one, two | r1 |\n" in text
     assert "| best | 2.00 | s2 | h2 | x |\n" in text
-    assert {path.name for path in tmp_path.iterdir()} == {"test.jsonl", "examples.csv", "examples.md"}
+    assert {path.name for path in tmp_path.iterdir()} == {"test.jsonl", "stress.jsonl", "examples.csv", "examples.md"}
 
 
 def test_a_breakdown_has_a_line_for_each_group() -> None:
@@ -88,6 +89,11 @@ def test_runs_of_equal_labels_are_said_once() -> None:
     assert reports.runs("") == ""
 
 
+def test_scores_under_stress_stand_beside_those_without() -> None:
+    report: dict[str, Any] = {"stress.lower": 8.5, "stress.lower_lost": 0.5, "stress.copied_names": 90.0}
+    assert reports.stressed(Scores([], report, stress={"lower": []})) == (["lower"], [8.5], [9.0])
+
+
 CONFUSION = (["a", "b"], np.array([[1, 0], [1, 2]]))
 
 
@@ -98,6 +104,8 @@ CONFUSION = (["a", "b"], np.array([[1, 0], [1, 2]]))
         ("translate", {"answers": [looked(8)]}, {"attention.png"}),
         ("classify", {"groups": {"a": (50.0, 2)}, "confusion": CONFUSION}, {"breakdown.png", "confusion.png"}),
         ("rows", {"rows": [row(1, source="1 2; 3 4")]}, {"scans.png"}),
+        ("translate", {"stress": {"lower": [row(1)]}}, {"stress.png"}),
+        ("language", {"stress": {"lower": [row(1)]}}, set()),
     ],
 )
 def test_what_there_is_to_see_is_drawn_and_nothing_else(

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from unroll.nn.cells import CELLS, Cell, FusedCell, State
-from unroll.nn.layers import Bidirectional, Frames, OneHot, Stack, reverse
+from unroll.nn.layers import Bidirectional, Frames, OneHot, Stack, Table, reverse
 
 LENGTHS = torch.tensor([4, 2, 3])
 
@@ -169,3 +169,31 @@ def test_frames_pass_as_they_are_and_of_their_width_alone() -> None:
     assert Frames(4).embedding_dim == 4
     with pytest.raises(AssertionError, match="4 wide, not 5"):
         Frames(5)(x)
+
+
+# Tables
+
+
+def test_looked_up_together_rows_and_gradients_are_those_of_each_alone() -> None:
+    torch.manual_seed(1)
+    once, each = Table(9, 4).double(), Table(9, 4).double()
+    each.load_state_dict(once.state_dict())
+    several = torch.tensor([[1, 2], [3, 0]]), torch.tensor([2, 2, 8]), torch.tensor([[[5]]])
+    with once.together(*several):
+        found = [once(ids) for ids in several]
+    wanted = [each(ids) for ids in several]
+    for one, other in zip(found, wanted, strict=True):
+        assert torch.equal(one, other)
+    for rows in (found, wanted):
+        sum((part**3).sum() for part in rows).backward()  # type: ignore[union-attr]
+    assert once.weight.grad is not None
+    assert each.weight.grad is not None
+    torch.testing.assert_close(once.weight.grad, each.weight.grad)
+
+
+def test_outside_a_table_looks_up_what_it_is_given() -> None:
+    table, ids = Table(5, 2), torch.tensor([1, 4])
+    with table.together(ids):
+        assert table(ids) is table(ids)
+        assert torch.equal(table(torch.tensor([1, 4])), table(ids))
+    assert table(ids) is not table(ids)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -393,3 +394,20 @@ def test_a_head_of_ones_own_is_built_and_read_like_the_one_it_is_like(monkeypatc
 def test_heads_without_a_decoder_are_what_they_are_called() -> None:
     assert isinstance(make("frames").head, Tagger)
     assert isinstance(make("rows").head, Classifier)
+
+
+def test_an_update_makes_one_gradient_of_a_table_and_it_is_that_of_all_lookups(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = tiny.pipeline(model__tied=True, embed__dimensions=32, train__sampled_softmax=5)
+    rows = [[5, 6, 7], [8, 9]]
+    batch = make_batch(rows, [[6, 7], [9, 9, 5]], settings.recipe)
+    candidates = Candidates(torch.arange(12), torch.zeros(12))
+    gradients = []
+    for together in (True, False):
+        torch.manual_seed(1)
+        model = build(settings.recipe, {"source": 20, "target": 20}, {"target": np.ones((20, 32)) / 9}).double()
+        if not together:
+            monkeypatch.setattr(type(model), "_together", lambda self, batch, candidates: nullcontext())
+        model(batch, candidates).loss.backward()
+        gradients.append({name: weight.grad for name, weight in model.named_parameters()})
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradient, gradients[1][name])

@@ -13,6 +13,11 @@ VECTORS_IN = {"tokenize.source": {"kind": "vectors", "width": 64}}
 VECTOR = {"kind": "vector", "hidden": 8, "layers": 1, "activation": "tanh"}
 FILTERS = changed("translate", {})["prepare"]["filters"]
 BEAM, SAMPLE = (changed(name, {})["evaluate"]["search"] for name in ("translate", "name"))
+NOISE = {
+    "copies": 2, "seed": 1, "joined": 0.0, "words": 0.0, "names": 0.0, "no_end_mark": 0.2, "lower": 0.1,
+    "capitals": 0.0, "title": 0.0, "no_accents": 0.0, "typos": 0.1, "spaces": 0.0, "quotes": 0.0,
+}  # fmt: skip
+TYPED = {"sentences": "en", "case": True, "copied": True}
 WORDS = {"kind": "word", "vocab_size": 60, "lowercase": False}
 UNFITTING: list[tuple[str, dict[str, Any], str]] = [
     ("translate", {"train.sampled_softmax": 8000}, "train.sampled_softmax must be smaller than the vocab_size"),
@@ -40,6 +45,12 @@ UNFITTING: list[tuple[str, dict[str, Any], str]] = [
         {"model.head": {"kind": "language_model"}},
         "model.head.kind 'language_model' reads running text: set prepare.corpus.format 'lines'",
     ),
+    ("classify", {"tokenize.typed": TYPED}, "tokenize.typed is for sentences that become sentences"),
+    ("translate", {"tokenize.source": WORDS, "tokenize.typed": TYPED}, "tokenize.typed is for sentences that become"),
+    ("language", {"noise": NOISE}, "noise is for texts with an answer: set null"),
+    ("frames", {"noise": NOISE}, "noise is for texts with an answer: set null"),
+    ("classify", {"noise": NOISE | {"joined": 0.1}}, "noise.joined and noise.words are for pairs of texts: set 0.0"),
+    ("translate", {"noise": NOISE | {"names": 0.1}}, "noise.names is for tokenize.typed.copied: set 0.0"),
     ("language", {"tokenize.target": {"kind": "label"}}, "says what it reads: set tokenize.target null"),
     ("language", {"model.encoder.bidirectional": True}, "model.encoder.bidirectional would read what is to be"),
     ("translate", {"train.bptt": 9}, "train.bptt is for running text, which a language_model reads: set null"),

@@ -19,6 +19,7 @@ def aged(name: str, changes: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return a recipe as version 0.1 wrote it: without what it had in its code, its machine among its training."""
     recipe = copy.deepcopy(dump(recipes.make(name, **(changes or {})).recipe))
     recipe["train"] |= recipe.pop("machine")
+    del recipe["noise"], recipe["tokenize"]["typed"]
     del recipe["parts"], recipe["embed"]["row_length"], recipe["train"]["restart_streams"]
     recipe["model"]["head"].pop("positions", None)
     if recipe["model"]["head"]["kind"] == "language_model":

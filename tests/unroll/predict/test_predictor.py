@@ -231,6 +231,7 @@ def test_running_text_costs_what_its_streams_cost(
 ) -> None:
     monkeypatch.setattr("unroll.predict.predictor.SCORED_STREAMS", streams)
     monkeypatch.setattr("unroll.predict.predictor.SCORED_STEPS", steps)
+    monkeypatch.setattr("unroll.predict.predictor.LEAST_SCORED", 1)
     predictor = untrained(folder, "language")
     rows = predictor.source.encode(LINES)
     text = [token for row in rows for token in (*row, EOS)]

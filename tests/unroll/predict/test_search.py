@@ -91,19 +91,17 @@ def test_scores_and_alignments_are_those_of_the_hypothesis(seed: int, beams: int
     assert len(found) == len(limits)
     for sentence, (hypotheses, limit) in enumerate(zip(found, limits, strict=True)):
         assert 1 <= len(hypotheses) <= beams
-        assert [h.score for h in hypotheses] == sorted((h.score for h in hypotheses), reverse=True)
-        ended = {tuple(h.ids) for h in hypotheses if len(h.ids) < limit}
-        assert len(ended) == sum(len(h.ids) < limit for h in hypotheses)
+        assert hypotheses == sorted(hypotheses, key=lambda h: (h.cut, -h.score)), "those that ended come first"
+        assert len({tuple(h.ids) for h in hypotheses}) == len(hypotheses), "nothing is said twice"
         for hypothesis in hypotheses:
             assert len(hypothesis.ids) <= limit
             assert EOS not in hypothesis.ids
             assert hypothesis.weights_TS.tolist() == looked_at(sentence, hypothesis.ids)
             assert hypothesis.scored == compared(hypothesis.ids)
-            if len(hypothesis.ids) < limit:
-                tokens = (*hypothesis.ids, EOS)
-                assert hypothesis.score == pytest.approx(
-                    language.log_prob(sentence, tokens) / len(tokens) ** 0.7, abs=1e-4
-                )
+            assert hypothesis.cut <= (len(hypothesis.ids) == limit)
+            said = (*hypothesis.ids, *([] if hypothesis.cut else [EOS]))
+            wanted = language.log_prob(sentence, said) / max(len(said), 1) ** 0.7
+            assert hypothesis.score == pytest.approx(wanted, abs=1e-4)
 
 
 @given(seed=st.integers(0, 10_000), limits=st.lists(st.integers(0, 6), min_size=1, max_size=4))
@@ -170,10 +168,14 @@ def test_of_equals_there_are_as_many_as_asked_for() -> None:
 # Sampling
 
 
+def chances(seed: int, rows: int) -> list[np.random.Generator]:
+    return [np.random.default_rng((seed, row)) for row in range(rows)]
+
+
 def draw(language: Language, rows: int, limit: int, seed: int = 0, **changes: float) -> list[Hypothesis]:
     """Draw from sentence 0 of a language, `rows` times over."""
     how = {"temperature": 1.0, "top_k": 0, "top_p": 1.0} | changes
-    choose = chooser(**how, generator=torch.Generator().manual_seed(seed))
+    choose = chooser(**how, chances=chances(seed, rows))
     limits_B, first_B = torch.full((rows,), limit), torch.full((rows,), GO)
     return sample(language.step, language.initial(1, rows), first_B, limits_B, EOS, choose)
 
@@ -204,7 +206,7 @@ def test_drawn_sequences_are_as_frequent_as_they_are_likely(temperature: float) 
 @settings(max_examples=60, deadline=None)
 def test_a_drawn_score_is_the_languages_own_mean_a_token(seed: int, limits: list[int], sharp: bool) -> None:
     language = Language(seed)
-    choose = chooser(0.4 if sharp else 2.0, 3, 0.9, torch.Generator().manual_seed(seed))
+    choose = chooser(0.4 if sharp else 2.0, 3, 0.9, chances(seed, len(limits)))
     first_B = torch.full((len(limits),), GO)
     found = sample(language.step, language.initial(len(limits), 1), first_B, torch.tensor(limits), EOS, choose)
     for sentence, (one, limit) in enumerate(zip(found, limits, strict=True)):
@@ -212,9 +214,9 @@ def test_a_drawn_score_is_the_languages_own_mean_a_token(seed: int, limits: list
         assert EOS not in one.ids
         assert one.weights_TS.tolist() == looked_at(sentence, one.ids)
         assert one.scored == compared(one.ids)
-        lasts = [EOS] if len(one.ids) < limit else range(V)
-        scores = [language.log_prob(sentence, (*one.ids, last)) / (len(one.ids) + 1) for last in lasts]
-        assert min(abs(one.score - score) for score in scores) < 1e-4
+        said = (*one.ids, *([] if one.cut else [EOS]))
+        assert one.cut <= (len(one.ids) == limit)
+        assert one.score == pytest.approx(language.log_prob(sentence, said) / max(len(said), 1), abs=1e-4)
 
 
 def test_the_same_seed_draws_the_same_and_another_another() -> None:
@@ -230,7 +232,7 @@ def test_drawn_cold_or_of_one_it_is_greedy(seed: int, limits: list[int]) -> None
     start, limits_B = language.initial(len(limits), 1), torch.tensor(limits)
     wanted = greedy(language.step, start, limits_B, GO, EOS, 1.0)
     for how in ((1e-4, 0, 1.0), (1.0, 1, 1.0), (1.0, 0, 1e-6)):
-        choose = chooser(*how, torch.Generator().manual_seed(seed))
+        choose = chooser(*how, chances(seed, len(limits)))
         found = sample(language.step, start, torch.full_like(limits_B, GO), limits_B, EOS, choose)
         assert [(h.ids, h.score) for h in found] == [(h.ids, pytest.approx(h.score)) for h in wanted]
 
@@ -238,7 +240,7 @@ def test_drawn_cold_or_of_one_it_is_greedy(seed: int, limits: list[int]) -> None
 def test_reading_on_begins_with_the_token_it_is_given() -> None:
     language = Language(11)
     first_B, limits_B = torch.tensor([2, 3]), torch.tensor([4, 4])
-    choose = chooser(1.0, 1, 1.0, torch.Generator())
+    choose = chooser(1.0, 1, 1.0, chances(1, 9))
     found = sample(language.step, language.initial(1, 2), first_B, limits_B, EOS, choose)
     for begun, one in zip(first_B.tolist(), found, strict=True):
         said = (begun,)

@@ -50,11 +50,29 @@ SAMPLE = Sample(kind="sample", temperature=0.8, top_k=0, top_p=0.95, max_tokens=
 
 def test_a_page_shows_scores_and_samples_and_lets_no_text_be_markup() -> None:
     row = {"source": "a|b <img src=x>", "hypothesis": "*c*", "references": ["d\ne"]}
-    page = card.page("lstm 8", BEAM, "models:/translate@champion", {"bleu": 43.71, "train.loss": 1.0}, [row])
+    page = card.page("lstm 8", BEAM, "models:/translate@champion", {"bleu": 43.71, "train.loss": 1.0}, [row], {})
     assert page.startswith("### bleu **43.71**\n")
     assert r"- a\|b \<img src=x\>" + "\n" + r"  - **\*c\***" + "\n  - d e\n" in page
     assert "on 1 test rows; beam 5 unless" in page
     assert "unroll translate --model models:/translate@champion\n" in page
+
+
+def test_a_page_says_what_becomes_of_the_score_as_people_type(tmp_path: Path) -> None:
+    write(tmp_path, evaluate_json='{"bleu": 9.0, "main": "bleu", "stress.lower": 8.5, "stress.lower_lost": 0.5, '
+                                  '"stress.copied_names": 90.0}')  # fmt: skip
+    found = card.stress_scores(tmp_path)
+    assert found == {"lower": 8.5, "lower_lost": 0.5, "copied_names": 90.0}
+    row = {"source": "a", "hypothesis": "b", "references": ["c"]}
+    page = card.page("lstm 8", BEAM, "models:/m@champion", {"bleu": 9.0}, [row], found)
+    assert "| lower | 8.5 | 0.5 |\n| copied names | 90.0 |  |\n" in page
+    assert "As people type" not in card.page("lstm 8", BEAM, "models:/m@champion", {"bleu": 9.0}, [row], {})
+
+
+def test_answers_under_stress_are_read_by_their_slip(tmp_path: Path) -> None:
+    (tmp_path / "test.jsonl").write_text('{"source": "A"}\n', encoding="utf-8")
+    assert card.answers(tmp_path) == ([{"source": "A"}], {}), "an earlier version had none"
+    (tmp_path / "stress.jsonl").write_text('{"source": "a", "slip": "lower"}\n', encoding="utf-8")
+    assert card.answers(tmp_path).stress == {"lower": [{"source": "a"}]}
 
 
 @pytest.mark.parametrize(
@@ -66,7 +84,9 @@ def test_a_page_shows_scores_and_samples_and_lets_no_text_be_markup() -> None:
     ],
 )
 def test_a_page_says_how_this_kind_of_model_is_asked(search: Search, command: str, asked: str) -> None:
-    page = card.page("lstm 8", search, "models:/m@champion", {}, [{"source": "a", "hypothesis": "b", "references": []}])
+    page = card.page(
+        "lstm 8", search, "models:/m@champion", {}, [{"source": "a", "hypothesis": "b", "references": []}], {}
+    )
     assert f"unroll {command} --model models:/m@champion\n" in page
     assert asked in page
 
@@ -74,7 +94,7 @@ def test_a_page_says_how_this_kind_of_model_is_asked(search: Search, command: st
 def test_a_page_cuts_long_texts_and_shows_rows_that_were_answered() -> None:
     silent = {"source": "", "hypothesis": "", "references": ["unseen"]}
     vectors = {"source": "0.5 " * 500, "hypothesis": "_" * 500, "references": ["3"]}
-    page = card.page("rnn 8", BEAM, "models:/m@champion", {}, [silent, vectors] * 20)
+    page = card.page("rnn 8", BEAM, "models:/m@champion", {}, [silent, vectors] * 20, {})
     assert "unseen" not in page
     assert page.count("  - 3\n") + page.count("  - 3\n\n") >= card.SAMPLES
     assert f"- {('0.5 ' * 500)[: card.LONGEST - 1]}…\n  - **{chr(92)}_" in page

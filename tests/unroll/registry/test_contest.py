@@ -19,6 +19,7 @@ from tests.tracked import (
     version,
 )
 from unroll.registry import contest
+from unroll.registry.card import Answers
 
 
 @pytest.mark.usefixtures("unloaded")
@@ -52,12 +53,28 @@ def test_the_champion_moves_only_when_beaten(home: Path) -> None:
 
 
 @pytest.mark.usefixtures("unloaded")
+@pytest.mark.parametrize(("before", "after", "promoted"), [(6, 0, False), (6, 6, True), (0, 6, True), (None, 0, True)])
+def test_a_model_that_is_worse_as_people_type_is_no_champion(
+    home: Path, before: int | None, after: int, promoted: bool
+) -> None:
+    first = make_folders(home / "first", answers(2))
+    evaluate(first, answers(2), stress=[] if before is None else answers(before))
+    register(first)
+    second = make_folders(home / "second", answers(6), seed=2)
+    evaluate(second, answers(6), stress=answers(after))
+    verdict = register(second).verdict
+    assert (champion() == "2") == promoted
+    assert verdict.startswith("better than version 1: +")
+    assert (", but worse under lower: -" in verdict) == (not promoted)
+
+
+@pytest.mark.usefixtures("unloaded")
 @pytest.mark.parametrize(("ours", "theirs", "ends_as"), [(6, 5, "3"), (4, 6, "2")])
 def test_a_version_that_was_overtaken_looks_again(
     home: Path, monkeypatch: pytest.MonkeyPatch, ours: int, theirs: int, ends_as: str
 ) -> None:
-    def compare(params: Any, before: list[Any], after: list[Any], champion: Any) -> tuple[bool, dict[str, str]]:
-        return right(after) > right(before), {"verdict": "compared"}
+    def compare(params: Any, before: Answers, after: Answers, champion: Any) -> tuple[bool, dict[str, str]]:
+        return right(after.rows) > right(before.rows), {"verdict": "compared"}
 
     monkeypatch.setattr(contest, "_compare", compare)
     register(make_folders(home / "first", answers(1)))

@@ -28,7 +28,7 @@ def test_a_request_may_set_what_the_kind_of_search_has(pipeline: str, make_param
     assert {spec.name: spec.default for spec in signature.params} == SEARCHES[pipeline]
     assert {spec.name for spec in signature.params if spec.dtype.name == "double"} <= {"temperature", "top_p"}
     assert signature.inputs.input_names() == ["text"]
-    assert signature.outputs.input_names() == ["input", "rank", "text", "score", "truncated"]
+    assert signature.outputs.input_names() == ["input", "rank", "text", "score", "truncated", "cut_off"]
 
 
 @pytest.mark.usefixtures("unloaded")

@@ -56,7 +56,7 @@ def test_a_registered_model_says_what_the_predictor_says(folders: Folders, monke
     predictor = loading.load(folders.model, settings().evaluate.search)
 
     found = model.predict(pd.DataFrame({"text": texts}))
-    assert list(found.columns) == ["input", "rank", "text", "score", "truncated"]
+    assert list(found.columns) == ["input", "rank", "text", "score", "truncated", "cut_off"]
     expected = predictor.predict(texts)
     assert list(found["text"]) == [best.text for best, *_ in expected]
     assert list(found["score"]) == pytest.approx([best.score for best, *_ in expected])

@@ -38,7 +38,7 @@ def test_the_longest_budget_that_pays_off_is_the_last(monkeypatch: pytest.Monkey
     )
     monkeypatch.setitem(planning.BUDGETS, "n_to_m", budgets)
     tried: list[float] = []
-    monkeypatch.setattr(planning, "pace_of", lambda training: Pace(1.0, 0.0, 1.0, 100))
+    monkeypatch.setattr(planning, "pace_of", lambda training, copies: Pace(1.0, 0.0, 1.0, 100))
 
     def start(pipeline: Pipeline) -> Any:
         tried.append(pipeline.model.dropout)
@@ -58,7 +58,9 @@ def test_products_of_bfloat16_are_taken_where_they_are_worth_it(
     monkeypatch: pytest.MonkeyPatch, share: float, taken: bool, precision: str
 ) -> None:
     monkeypatch.setitem(planning.BUDGETS, "n_to_m", (Budget("short", 0, {"model.dropout": 0.1}),))
-    monkeypatch.setattr(planning, "pace_of", lambda precision: Pace({"bf16-mixed": share}.get(precision, 1.0), 0, 1, 9))
+    monkeypatch.setattr(
+        planning, "pace_of", lambda precision, copies: Pace({"bf16-mixed": share}.get(precision, 1.0), 0, 1, 9)
+    )
     [found] = plan(tiny.pipeline(train__precision=precision), 10, lambda pipeline: pipeline.train.precision)  # type: ignore[arg-type, return-value]
     taken = taken and precision == "32-true"
     assert found.changes.get("train.precision") == ("bf16-mixed" if taken else None)
