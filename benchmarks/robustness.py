@@ -6,7 +6,6 @@ The answers to docs/typed.txt are for a reader to judge; docs/everyday.md has th
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,7 +25,7 @@ def main(
     sources = list(references(ROOT / "data/translate/prepared/test.tsv"))
     twice, other, short = lists(translator, sources[:: -(-len(sources) // sentences)])
     print(f"lists of 10: {twice} hold a text twice, {other} begin with another answer than 1, {short} are shorter")
-    typed = Path(ROOT / "docs/typed.txt").read_text(encoding="utf-8").splitlines()
+    typed = (ROOT / "docs/typed.txt").read_text(encoding="utf-8").splitlines()
     for line, answer in zip(typed, translator(typed), strict=True):
         print(f"{line:42}{answer}")
 
