@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 CAPITAL, CAPITALS, SMALL = "⇧", "⇪", "⇩"
 MARKS = CAPITAL + CAPITALS + SMALL
 _OURS = str.maketrans(MARKS, "^^v")
 _BEGINNING = re.compile(r"(?:^|[.!?…][\"'”’»)\]]*\s)[^\w]*")
 _WORD = re.compile(r"(?<!⟨)[^\W\d_]+")  # but in a placeholder of unroll.data.copying
+_ANY = re.compile(f"[{MARKS}]")
 _MARKED = re.compile(rf"(^|\s)?([{MARKS}])(?(1) ?)")
 
 
@@ -29,14 +31,14 @@ def mark(text: str) -> str:
     "mc⇧donald's, ⇪ nasa and ⇧ i: ⇧ tom. he left."
     """
     text = text.translate(_OURS)
-    begin = _beginnings(text)
+    begin = beginnings(text)
 
     def marked(word: re.Match[str]) -> str:
         letters, place = word.group(), word.start()
         if place not in begin and letters.islower():
             return letters
         apart = place == 0 or text[place - 1].isspace()
-        return "".join(_pieces(letters, place in begin, " " if apart else ""))
+        return _marked(letters, place in begin, " " if apart else "")
 
     return _WORD.sub(marked, text)
 
@@ -49,7 +51,7 @@ def unmark(text: str) -> str:
     """
     plain, marks = _without(text)
     letters = list(plain)
-    for place, kind in (dict.fromkeys(_beginnings(plain), CAPITAL) | marks).items():
+    for place, kind in (dict.fromkeys(beginnings(plain), CAPITAL) | marks).items():
         word = _WORD.match(plain, place)
         if word and kind == CAPITAL:
             letters[place] = _other(letters[place])
@@ -58,7 +60,8 @@ def unmark(text: str) -> str:
     return "".join(letters)
 
 
-def _beginnings(text: str) -> set[int]:
+def beginnings(text: str) -> set[int]:
+    """Return the places at which a sentence of a text may begin, with a capital that means nothing."""
     return {match.end() for match in _BEGINNING.finditer(text)}
 
 
@@ -71,6 +74,11 @@ def _other(letter: str) -> str:
 
 def _capital(letter: str) -> bool:
     return letter.isupper() and _other(letter) != letter
+
+
+@lru_cache(10_000)  # few words are most of a text
+def _marked(word: str, begins: bool, space: str) -> str:
+    return "".join(_pieces(word, begins, space))
 
 
 def _pieces(word: str, begins: bool, space: str) -> Iterator[str]:
@@ -93,6 +101,8 @@ def _pieces(word: str, begins: bool, space: str) -> Iterator[str]:
 
 def _without(text: str) -> tuple[str, dict[int, str]]:
     """Return a text without marks, and {place in it: the mark before it}."""
+    if not _ANY.search(text):
+        return text, {}
     parts: list[str] = []
     marks: dict[int, str] = {}
     length = last = 0

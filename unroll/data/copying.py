@@ -16,13 +16,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from unroll.data.casing import beginnings
+
 KINDS = "nxa"
 """numbers; addresses, codes and signs; names"""
 MOST = 4
 """Placeholders of one kind in a text; what goes beyond them is spelt."""
 PLACEHOLDERS = tuple(f"⟨{kind}{number}⟩" for kind in KINDS for number in range(1, MOST + 1))
-_OURS = re.compile(rf"⟨[{KINDS}]\d⟩")
-_PARTED = re.compile(rf"(⟨[{KINDS}]\d⟩)")
+_OURS = re.compile(rf"(⟨[{KINDS}]\d⟩)")
 
 WORD = re.compile(r"(?<![\w⟨])[^\W\d_]+(?:[-’'][^\W\d_]+)*")
 _DOMAINS = "com|org|net|edu|gov|info|io|eu|uk|us|de|es|fr|it"
@@ -41,7 +42,9 @@ _SIGNS = rf"{_SIGN}(?:[\ufe0e\ufe0f\u200d]|{_SIGN})*"
 _CODE = r"(?<![\w/-])(?!\d+[a-zé]{1,3}\b)(?=[\w/-]*\d)(?=[\w/-]*[^\W\d_])\w+(?:[-/.]\w*\d\w*)*(?:[-/]\w+)*"
 _NUMBER = r"(?<!\w)\+\d+(?:[ -]\d+)+|(?<![\w.,])\d+(?:[.,:/-]\d+)*%?(?!\w)"
 _FOUND = re.compile(rf"(?P<x>{_ADDRESS}|{_SIGNS}|{_CODE})|(?P<n>{_NUMBER})|(?P<a>{WORD.pattern})")
-_BEGINNING = re.compile(r"(?:^|[.!?…:][\"'”’»)\]]*\s)[^\w]*")
+_NAMED = re.compile(rf"(?P<a>{WORD.pattern})")
+_PLAIN = re.compile(r"(?:[^\W\d_]|[\s,!?'’\"-]|\.(?=\s|$))*")
+"""A text that has words alone: nothing in it begins what else `_FOUND` finds."""
 _POSSESSIVE = re.compile(r"['’][sS]?$")
 SIGNS = 0.2
 """Of the pairs whose name is to be hidden, and that have none: how many get a sign instead."""
@@ -65,6 +68,9 @@ class Words:
     Args:
         ranked: each in its usual case, the most frequent first.
 
+    Attributes:
+        small: {the word in small letters: in its usual case}.
+
     >>> words = Words(["I", "am", "the", "station", "giraffe"])
     >>> words.usual("i"), words.mended("statoin"), words.strange("giraffes"), words.strange("Zbigniew")
     ('I', 'station', False, True)
@@ -72,24 +78,24 @@ class Words:
 
     def __init__(self, ranked: Sequence[str]) -> None:
         self.ranked = ranked
-        self._usual = {word.lower(): word for word in ranked}
+        self.small = {word.lower(): word for word in ranked}
         self._rank = {word.lower(): place for place, word in enumerate(ranked)}
-        self._beginnings = frozenset(word[:size] for word in self._usual for size in range(_STEM, len(word) + 1))
+        self._beginnings = frozenset(word[:size] for word in self.small for size in range(_STEM, len(word) + 1))
 
     def __contains__(self, word: str) -> bool:
-        return word.lower() in self._usual or bare(word).lower() in self._usual
+        return word.lower() in self.small or bare(word).lower() in self.small
 
     def usual(self, word: str) -> str:
         """Return a word in its usual case; one that nobody ever saw as it is."""
         small, ending = bare(word).lower(), word[len(bare(word)) :].lower()
-        return self._usual.get(word.lower()) or (self._usual[small] + ending if small in self._usual else word)
+        return self.small.get(word.lower()) or (self.small[small] + ending if small in self.small else word)
 
     def mended(self, word: str) -> str:
         """Return the most frequent word from which one slip of the pen makes this one; itself if there is none."""
         if len(word) > LONGEST:
             return word
         found = [other for other in slips(word.lower()) if other in self._rank]
-        return self._usual[min(found, key=self._rank.__getitem__)] if found else word
+        return self.small[min(found, key=self._rank.__getitem__)] if found else word
 
     def strange(self, word: str) -> bool:
         """Return whether no word of train is like this one: neither its beginning nor, but for one slip, the whole."""
@@ -100,11 +106,6 @@ class Words:
 def bare(word: str) -> str:
     """Return a word without the ending of the English genitive."""
     return _POSSESSIVE.sub("", word)
-
-
-def beginnings(text: str) -> set[int]:
-    """Return the places at which a sentence of a text may begin, with a capital that means nothing."""
-    return {match.end() for match in _BEGINNING.finditer(text)}
 
 
 @lru_cache(4096)
@@ -124,19 +125,19 @@ def slips(word: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def matches(text: str) -> list[re.Match[str]]:
+    """Return the words of a text, and its numbers, addresses, codes and signs; their groups are named as `KINDS`."""
+    return list((_NAMED if _PLAIN.fullmatch(text) else _FOUND).finditer(text))
+
+
 def words(text: str) -> Iterator[re.Match[str]]:
     """Yield the words of a text, but for those in numbers, addresses, codes and signs."""
-    return (match for match in _FOUND.finditer(text) if match.lastgroup == "a")
+    return (match for match in matches(text) if match.lastgroup == "a")
 
 
 def fixed(text: str) -> Iterator[Span]:
     """Yield the numbers, addresses, codes and signs of a text."""
-    return (Span(*match.span(), match.lastgroup) for match in _FOUND.finditer(text) if match.lastgroup in ("x", "n"))
-
-
-def matches(text: str) -> list[re.Match[str]]:
-    """Return the words of a text, and its numbers, addresses, codes and signs; their groups are named as `KINDS`."""
-    return list(_FOUND.finditer(text))
+    return (Span(*match.span(), match.lastgroup) for match in matches(text) if match.lastgroup in ("x", "n"))
 
 
 def spans(text: str, words: Words, found: Iterable[re.Match[str]] | None = None) -> Iterator[Span]:
@@ -147,14 +148,13 @@ def spans(text: str, words: Words, found: Iterable[re.Match[str]] | None = None)
     Args:
         found: its `matches`, if they are known.
     """
-    begin = beginnings(text)
     cased = text != text.lower() and text != text.upper()
     for match in matches(text) if found is None else found:
         kind, word, start = match.lastgroup, match.group(), match.start()
         if kind != "a":
             yield Span(start, match.end(), str(kind))
         elif len(word) > 1 and word not in words:
-            named = cased and word[0].isupper() and start not in begin
+            named = cased and word[0].isupper() and start not in beginnings(text)
             if named or words.strange(word):
                 yield Span(start, start + len(bare(word)), "a")
 
@@ -237,7 +237,7 @@ def hide_alike(target: str, held: Mapping[str, str]) -> str | None:
 
 def outside(text: str, change: Callable[[str], str]) -> str:
     """Return a text changed but for its placeholders."""
-    return "".join(part if _OURS.fullmatch(part) else change(part) for part in _PARTED.split(text))
+    return "".join(part if _OURS.fullmatch(part) else change(part) for part in _OURS.split(text))
 
 
 def show(text: str, held: Mapping[str, str]) -> str:

@@ -38,9 +38,11 @@ def tokenize(params: Tokenize, noisiness: Noise | None, sides: Sequence[str], pr
         normalizer = Normalizer.learn(params.typed, pairs_of(prepared / "train.tsv"))
         normalizer.save(folder)
     with tempfile.TemporaryDirectory() as aside:
-        rows = Path(aside)
-        for split in ("train", "valid"):
-            write_pairs(rows / f"{split}.tsv", read(normalizer, pairs_of(prepared / f"{split}.tsv")))
+        rows = prepared
+        if normalizer:
+            rows = Path(aside)
+            for split in ("train", "valid"):
+                write_pairs(rows / f"{split}.tsv", read(normalizer, pairs_of(prepared / f"{split}.tsv")))
         learnt = learn(params, sides, rows / "train.tsv", normalizer.symbols if normalizer else ())
         report: Report = {}
         for side in SIDES:
@@ -51,9 +53,10 @@ def tokenize(params: Tokenize, noisiness: Noise | None, sides: Sequence[str], pr
             report |= describe(folder, side, learnt[side], rows / "train.tsv")
         if noisiness:
             texts = parallel(params, sides)
-            write_pairs(rows / "noisy.tsv", noisy_rows(noisiness, normalizer, prepared / "train.tsv", texts))
+            noisy = Path(aside) / "noisy.tsv"
+            write_pairs(noisy, noisy_rows(noisiness, normalizer, prepared / "train.tsv", texts))
             for side in sides:
-                write_ids(folder, "noisy", side, learnt[side], column(rows / "noisy.tsv", side))
+                write_ids(folder, "noisy", side, learnt[side], column(noisy, side))
             report["noisy_rows"] = len(Ids(folder, "noisy", sides[0]))
     return report
 

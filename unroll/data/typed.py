@@ -87,7 +87,7 @@ class Normalizer:
         counts: Counter[str] = Counter()
         alike: Counter[str] = Counter()
         for source, target in islice(pairs, ROWS):
-            begin = copying.beginnings(source)
+            begin = casing.beginnings(source)
             for match in WORD.finditer(source):
                 word = match.group()
                 counts[word.lower()] += 1
@@ -161,15 +161,15 @@ class Normalizer:
 
     def sentence(self, text: str) -> Part:
         """Return a sentence as the model reads it; as it is if it has no words, or more than half nobody ever saw."""
-        tidied = tidy(copying.plain(text))
-        matches = copying.matches(tidied)
+        hidden, held = tidy(copying.plain(text)), dict[str, str]()
+        matches = copying.matches(hidden)
         words = [match.group() for match in matches if match.lastgroup == "a"]
-        known = sum(word in self.words or self.words.mended(word) != word for word in words)
-        if not words or 2 * known < len(words):
+        unknown = [word for word in words if word not in self.words]
+        strange = [word for word in unknown if self.words.mended(word) == word]
+        if not words or 2 * len(strange) > len(words):
             return text
-        hidden, held = tidied, dict[str, str]()
-        if self.params.copied:
-            hidden, held = copying.hide(tidied, copying.spans(tidied, self.words, matches))
+        if self.params.copied and (unknown or len(words) < len(matches)):
+            hidden, held = copying.hide(hidden, copying.spans(hidden, self.words, matches))
         return Sentence(self._read(hidden), held, self.params.case and self._shouted(hidden), text)
 
     def pair(self, source: str, target: str, chance: Chance | None = None, names: float = 0.0) -> tuple[str, str]:
@@ -194,12 +194,14 @@ class Normalizer:
 
     def _mended(self, text: str) -> str:
         """Return a text with slips mended, and with words in their usual case where theirs says nothing."""
-        words = [match.group() for match in WORD.finditer(text)]
+        words, small = WORD.findall(text), self.words.small
         caseless = len(words) > 1 and all(word[0].isupper() for word in words)
         caseless = (caseless and any(self.words.usual(word).islower() for word in words[1:])) or self._shouted(text)
 
         def mended(match: re.Match[str]) -> str:
             word = match.group()
+            if word in small:
+                return small[word]
             if word not in self.words and (caseless or word[1:].islower()):
                 better = self.words.mended(word)
                 return better.capitalize() if word[0].isupper() and not caseless and better.islower() else better
@@ -213,7 +215,7 @@ class Normalizer:
         first = WORD.search(text)
         if first is None or not first.group().isupper():
             return False
-        words = [match.group() for match in WORD.finditer(text)]
+        words = WORD.findall(text)
         if not any(len(word) > 1 for word in words) or any(word != word.upper() for word in words):
             return False
         return len(words) > 1 or self.words.usual(words[0]).islower()

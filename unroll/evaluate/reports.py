@@ -123,10 +123,10 @@ def json_lines(rows: Sequence[Row]) -> str:
 def write(folder: Path, scores: Scores) -> None:
     """Write each test row with its hypothesis and references, the worst, median and best, and those under stress."""
     rows = scores.rows
-    stressed = [row | {"slip": name} for name, under in scores.stress.items() for row in under]
+    slipped = [row | {"slip": name} for name, under in scores.stress.items() for row in under]
     for name, text in (
         ("test.jsonl", json_lines(rows)),
-        ("stress.jsonl", json_lines(stressed)),
+        ("stress.jsonl", json_lines(slipped)),
         ("examples.csv", examples_csv(rows)),
         ("examples.md", examples_markdown(rows)),
     ):

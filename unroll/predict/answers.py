@@ -26,6 +26,25 @@ if TYPE_CHECKING:
     from unroll.predict.predictor import Predictor
 
 
+class Faults(NamedTuple):
+    """What is wrong with an answer; one with lesser faults compares as less.
+
+    Attributes:
+        lost: it has not each placeholder of its source once, or has others.
+        loops: it says a phrase three times where its source does not.
+        cut: it ran into its length limit.
+    """
+
+    lost: bool
+    loops: bool
+    cut: bool
+
+    @property
+    def endless(self) -> bool:
+        """Whether it did not come to its end."""
+        return self.loops or self.cut
+
+
 class Asked(NamedTuple):
     """What is asked of a model.
 
@@ -34,7 +53,7 @@ class Asked(NamedTuple):
         n_best: answers wanted for each.
         seeds: of what is drawn by chance, for each row.
         says: (the place of a row, an answer to it) -> the answer as text.
-        faults: (the place of a row, an answer to it) -> how much is wrong with it; None where nobody looks.
+        faults: (the place of a row, an answer to it) -> what is wrong with it; None where nobody looks.
         repeats: whether an answer may say a phrase three times, for each row; None: all may.
     """
 
@@ -42,7 +61,7 @@ class Asked(NamedTuple):
     n_best: int
     seeds: Sequence[Sequence[int]]
     says: Callable[[int, Hypothesis], str]
-    faults: Callable[[int, Hypothesis], int] | None = None
+    faults: Callable[[int, Hypothesis], Faults] | None = None
     repeats: Sequence[bool] | None = None
 
 
@@ -89,15 +108,16 @@ def _(search: Beam, predictor: Any, asked: Asked) -> list[list[Hypothesis]]:
     """Return the likeliest answers of a decoder, no text twice; a beam of 1 is the greedy search.
 
     The answers of the beam that was asked for come first, however many are wanted; behind them what only wider ones
-    find. Where the best answer of a beam is at fault, a wider one that closes no loop looks for a better.
+    find. Where no answer of a beam came to its end, a wider one that closes no loop looks for another.
     """
     faults, rows = asked.faults, range(len(asked.rows))
     found = _searched(search, predictor, asked, rows, search.beam)
-    if asked.n_best > 1 or faults:
-        found = [_tidied(asked, i, of_one) for i, of_one in enumerate(found)]
-    poor = [i for i in rows if faults and faults(i, found[i][0])]
+    untidy = [i for i in rows if asked.n_best > 1 or (faults and any(faults(i, found[i][0])))]
+    for i in untidy:
+        found[i] = _tidied(asked, i, found[i])
+    endless = [i for i in untidy if faults and faults(i, found[i][0]).endless]
     wide = WIDER * search.beam if search.beam > 1 else 1
-    for i, more in zip(poor, _searched(search, predictor, asked, poor, wide, guarded=True), strict=True):
+    for i, more in zip(endless, _searched(search, predictor, asked, endless, wide, guarded=True), strict=True):
         found[i] = _tidied(asked, i, [*found[i], *more])
     beam = search.beam
     while beam < WIDER * asked.n_best:
@@ -137,12 +157,9 @@ def _searched(
 
 
 def _tidied(asked: Asked, place: int, found: list[Hypothesis]) -> list[Hypothesis]:
-    """Return hypotheses of which no two say the same, those without faults first; if one is wanted, one without."""
-    if asked.faults is None:
-        return _distinct(asked, place, found)
-    if asked.n_best == 1 and not asked.faults(place, found[0]):
-        return found[:1]
-    return sorted(_distinct(asked, place, found), key=partial(asked.faults, place))
+    """Return hypotheses of which no two say the same, those with the least faults first."""
+    distinct = _distinct(asked, place, found)
+    return sorted(distinct, key=partial(asked.faults, place)) if asked.faults else distinct
 
 
 def _distinct(asked: Asked, place: int, found: list[Hypothesis]) -> list[Hypothesis]:

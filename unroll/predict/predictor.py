@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import islice
 from typing import cast, overload
 from zlib import crc32
@@ -18,7 +19,7 @@ from unroll.data.batches import Batch, Streams, make_batch, source_batch
 from unroll.data.copying import whole
 from unroll.data.ids import SPECIAL, UNK, Items
 from unroll.data.normal import normalize, printable
-from unroll.data.restoring import restore
+from unroll.data.restoring import put_back, restore
 from unroll.data.tokenizers import ItemReader, Tokenizer
 from unroll.data.typed import Normalizer, Part, Sentence
 from unroll.errors import DataError
@@ -31,7 +32,7 @@ from unroll.params.misfits import FIXED
 from unroll.params.model import DecoderParams, SequenceEncoderParams
 from unroll.params.pipeline import Recipe
 from unroll.params.tokenize import Labels, Pieces, Vectors
-from unroll.predict.answers import Asked, Decode, answer, plainly
+from unroll.predict.answers import Asked, Decode, Faults, answer, plainly
 from unroll.predict.repeats import place as repeated
 from unroll.predict.search import Hypothesis
 
@@ -159,9 +160,9 @@ class Predictor:
             answers: list[list[Prediction]] = [[] for _ in rows]
             for first in range(0, len(order), size):
                 chosen = order[first : first + size]
-                asked = [(sentences[i], rows[i][:MAX_SOURCE], seeds[i]) for i in chosen]
+                asked = [(sentences[i], rows[i], seeds[i]) for i in chosen]
                 for i, found in zip(chosen, self._ask(asked, search, n_best), strict=True):
-                    answers[i] = [self._prediction(sentences[i], rows[i], one) for one in found[:n_best]]
+                    answers[i] = found
             each = iter(answers)
             for raw, parts in zip(window, parted, strict=True):
                 filled = [next(each) if isinstance(part, Sentence) else part for part in parts]
@@ -182,24 +183,28 @@ class Predictor:
     @torch.inference_mode()
     def _ask(
         self, asked: Sequence[tuple[Sentence, Items, Sequence[int]]], search: Search, n_best: int
-    ) -> list[list[Hypothesis]]:
-        """Return the hypotheses for sentences, each with its row and its seed."""
+    ) -> list[list[Prediction]]:
+        """Return the answers to sentences, each with its row and its seed."""
         self.model.eval()
         read, rows, seeds = zip(*asked, strict=True)
 
-        def says(place: int, one: Hypothesis) -> str:
-            return self._prediction(read[place], rows[place], one).text
+        @cache  # what is compared, judged and shown is made once
+        def told(place: int, one: Hypothesis) -> tuple[Prediction, Faults]:
+            return self._told(read[place], rows[place], one)
 
-        if self.normalizer is None:
-            return answer(search, self, Asked(rows, n_best, seeds, says))
-        repeats = [repeated(sentence.raw) is not None for sentence in read]
-
-        def faults(place: int, one: Hypothesis) -> int:
-            text = self.target.decode(one.ids)
-            loops = not repeats[place] and repeated(text) is not None
-            return 4 * (not whole(text, read[place].held)) + 2 * loops + one.cut
-
-        return answer(search, self, Asked(rows, n_best, seeds, says, faults, repeats))
+        found = answer(
+            search,
+            self,
+            Asked(
+                rows=[row[:MAX_SOURCE] for row in rows],
+                n_best=n_best,
+                seeds=seeds,
+                says=lambda place, one: told(place, one)[0].text,
+                faults=(lambda place, one: told(place, one)[1]) if self.normalizer else None,
+                repeats=[repeated(sentence.raw) is not None for sentence in read] if self.normalizer else None,
+            ),
+        )
+        return [[told(place, one)[0] for one in best[:n_best]] for place, best in enumerate(found)]
 
     def encode(self, texts: Sequence[str], strict: bool) -> list[Items]:
         """Return the rows of clean source texts.
@@ -279,12 +284,14 @@ class Predictor:
         source_BS, lengths_B = source_batch(rows, self.recipe.model.reverse_source)
         return self.model.encode(source_BS.to(self._device), lengths_B), lengths_B
 
-    def _prediction(self, read: Sentence, row: Items, hypothesis: Hypothesis) -> Prediction:
+    def _told(self, read: Sentence, row: Items, hypothesis: Hypothesis) -> tuple[Prediction, Faults]:
+        """Return a hypothesis as a person is to see it, and what is wrong with it."""
         surfaces, cut = self.source.tokens(read.text)[:MAX_SOURCE], len(row) > MAX_SOURCE
         said = [self.target.vocabulary[index] for index in hypothesis.ids]
         weights_TS = hypothesis.weights_TS[:, : len(surfaces)]
         if self.recipe.model.reverse_source:
             weights_TS = weights_TS[:, ::-1]
+        lost = False
         if self.recipe.reads_on:
             prompt, spelled = (self.target.decode([*row[:MAX_SOURCE], *ids]) for ids in ([], hypothesis.ids))
             # The prompt stays as it was written, whatever of it the model does not know.
@@ -292,21 +299,22 @@ class Predictor:
         else:
             tokens = isinstance(self.recipe.tokenize.source, Pieces)
             pieces_read = [cast(Tokenizer, self.source).vocabulary[i] for i in row[:MAX_SOURCE]] if tokens else surfaces
-            pieces = restore(said, pieces_read, surfaces, weights_TS)
+            restored = restore(said, pieces_read, surfaces, weights_TS)
+            pieces = put_back(restored, surfaces, weights_TS, read.held)
             text = self.target.join([piece for piece in pieces if piece not in SPECIAL[:UNK]])
-        text, ended = self._ended(text, read)
-        return Prediction(
-            text, hypothesis.score, surfaces, said, weights_TS, hypothesis.scored, cut, hypothesis.cut or not ended
-        )
+            lost = len(pieces) > len(restored) or not whole(text, read.held)
+        text, loops = self._typed(printable(text), read)
+        faults = Faults(lost, loops, hypothesis.cut)
+        seen = surfaces, said, weights_TS, hypothesis.scored, cut
+        return Prediction(text, hypothesis.score, *seen, faults.endless), faults
 
-    def _ended(self, text: str, read: Sentence) -> tuple[str, bool]:
-        """Return what was said as a person is to see it, and whether it did not end in a loop, which is left out."""
-        text = printable(text)
+    def _typed(self, text: str, read: Sentence) -> tuple[str, bool]:
+        """Return what was said in the manner in which it was asked, and whether it went into a loop, left out here."""
         if self.normalizer is None:
-            return text, True
+            return text, False
         text = self.normalizer.answer(text, read)
         loop = repeated(text) if repeated(read.raw) is None else None
-        return (text, True) if loop is None else (text[:loop].rstrip(" ,;:¿¡"), False)
+        return (text, False) if loop is None else (text[:loop].rstrip(" ,;:¿¡"), True)
 
 
 def _seed(search: Search, text: str, asked_before: Counter[int]) -> tuple[int, ...]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from unroll.predict.search import State, Step
+from unroll.predict.search import State, Step, Wrapped
 
 TIMES = 3
 """So often a phrase is not said where the source does not."""
@@ -25,6 +26,7 @@ APART = 3
 _WORD = re.compile(r"\w+")
 
 
+@lru_cache(4096)  # a text is asked about where it is read, judged and shown
 def place(text: str) -> int | None:
     """Return where a text begins to say a phrase the third time, or None if it does not.
 
@@ -52,22 +54,11 @@ def place(text: str) -> int | None:
 
 
 @dataclass(frozen=True)
-class Remembered:
+class Remembered(Wrapped):
     """A state, what was said on the way to it, and which hypotheses may repeat themselves."""
 
-    inner: Any
     said_RT: Tensor
     free_R: Tensor
-
-    @property
-    def weights_BS(self) -> Tensor:
-        """Where the last step looked."""
-        return self.inner.weights_BS
-
-    @property
-    def scored_B(self) -> Tensor:
-        """How many source positions it compared to find out."""
-        return self.inner.scored_B
 
     def select(self, rows: Tensor, sentences: Tensor | None = None) -> Remembered:
         """Return the state of some rows, in a new order; of some sentences, if theirs change too."""

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 import torch
@@ -51,6 +51,23 @@ Step = Callable[[Tensor, State], tuple[Tensor, State]]
 
 
 @dataclass(frozen=True)
+class Wrapped:
+    """A state with something beside it, in a step that is made of another."""
+
+    inner: Any
+
+    @property
+    def weights_BS(self) -> Tensor:
+        """Where the last step looked."""
+        return self.inner.weights_BS
+
+    @property
+    def scored_B(self) -> Tensor:
+        """How many source positions it compared to find out."""
+        return self.inner.scored_B
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no one answer to ==
 class Hypothesis:
     """One answer.
 

@@ -17,31 +17,20 @@ from torch import Tensor, nn
 
 from unroll.data.ids import PAD
 from unroll.nn.attention import Memory
-from unroll.nn.decoders import DecoderState
 from unroll.nn.model import EncoderDecoder
+from unroll.predict.search import Wrapped
 
 GO, EOS = 0, 1
 """The places of `lexicon.MARKS` in every small vocabulary."""
 
 
 @dataclass(frozen=True)
-class ShortState:
+class ShortState(Wrapped):
     """A decoder's state, and for each sentence its small vocabulary with its part of the output layer."""
 
-    inner: DecoderState
     words_BC: Tensor
     weight_BCD: Tensor
     bias_BC: Tensor
-
-    @property
-    def weights_BS(self) -> Tensor:
-        """Where the last step looked."""
-        return self.inner.weights_BS
-
-    @property
-    def scored_B(self) -> Tensor:
-        """How many source positions it compared to find out."""
-        return self.inner.scored_B
 
     def select(self, rows: Tensor, sentences: Tensor | None = None) -> ShortState:
         """Return the state of some rows, in a new order; of some sentences, if theirs change too."""

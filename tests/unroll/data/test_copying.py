@@ -50,6 +50,12 @@ def test_whatever_is_hidden_comes_back(text: str) -> None:
     assert held.keys() <= set(PLACEHOLDERS)
 
 
+@given(st.text(st.sampled_from("ab éÉ1.,!?'’\"-@/_(&:💡\n"), max_size=30))
+def test_a_text_of_words_alone_is_parted_as_any_other(text: str) -> None:
+    everything = [(match.span(), match.lastgroup) for match in copying._FOUND.finditer(text)]
+    assert [(match.span(), match.lastgroup) for match in copying.matches(text)] == everything
+
+
 def test_no_more_than_there_are_placeholders_for() -> None:
     text = " ".join(map(str, range(10, 20)))
     hidden, held = hide(text, fixed(text))

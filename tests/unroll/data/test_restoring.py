@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from unroll.data.restoring import restore
+from unroll.data.restoring import put_back, restore
 from unroll.data.tokenizers import JOINER
 
 
@@ -27,3 +27,12 @@ def test_placeholders_become_the_words_that_attention_points_at() -> None:
 
 def test_without_a_source_a_placeholder_stays() -> None:
     assert restore(["[UNK]", "[NUM]"], [], [], np.empty((2, 0))) == ["[UNK]", "[NUM]"]
+
+
+def test_a_placeholder_that_was_not_said_stands_behind_where_it_was_looked_at() -> None:
+    source, said = ["▁it", "▁costs", "▁⟨n1⟩", "▁here"], ["▁aquí", "▁cuesta", "."]
+    weights_TS = np.array([[0.1, 0.1, 0.1, 0.7], [0.0, 0.2, 0.8, 0.0], [0.4, 0.2, 0.2, 0.2]])
+    assert put_back(said, source, weights_TS, ["⟨n1⟩"]) == ["▁aquí", "▁cuesta", "▁⟨n1⟩", "."]
+    assert put_back([*said, "▁⟨n1⟩"], source, weights_TS, ["⟨n1⟩"]) == [*said, "▁⟨n1⟩"]
+    assert put_back([], source, np.zeros((0, 4)), ["⟨n1⟩"]) == ["▁⟨n1⟩"]
+    assert put_back(said, source, weights_TS, []) == said
