@@ -11,6 +11,7 @@ from benchmarks.peers import base
 from unroll.data import tokenizers, typed
 from unroll.data.ids import Ids
 from unroll.data.rows import references
+from unroll.data.tokenizers import Tokenizer
 from unroll.data.typed import Normalizer, Sentence
 from unroll.folders import Folders
 from unroll.params import reading
@@ -22,7 +23,7 @@ PIPELINE = "translate"
 
 def write(root: Path) -> None:
     """Write train, valid, the sources of test and the vocabulary, unless they are newer than the tokens."""
-    folders, away = Folders(root, PIPELINE), base.corpus(str(root))
+    folders, away = Folders(root, PIPELINE), folder(root)
     made, tokens = away / "vocabulary", folders.tokenized / "manifest.json"
     if not tokens.is_file():
         subprocess.run([sys.executable, "-m", "dvc", "repro", f"tokenize@{PIPELINE}"], cwd=root, check=True)
@@ -30,20 +31,36 @@ def write(root: Path) -> None:
         return
     away.mkdir(parents=True, exist_ok=True)
     for split in ("train", "valid"):
-        for side in SIDES:
-            ids = Ids(folders.tokenized, split, side)
-            _write(away / f"{split}.{side}", (ids[row] for row in range(len(ids))))
+        write_split(folders.tokenized, split, away, split)
     tokenizer, normalizer = tokenizers.load(folders.tokenized, "source"), reads(folders)
     pairs = references(folders.prepared / "test.tsv")
-    _write(away / "test.source", tokenizer.encode([sentence.text for sentence in sentences(normalizer, pairs)]))
+    write_rows(away / "test.source", tokenizer.encode([sentence.text for sentence in sentences(normalizer, pairs)]))
     targets = [targets[0] for targets in pairs.values()]
     if normalizer:
         targets = [normalizer.pair(source, target)[1] for source, target in zip(pairs, targets, strict=True)]
-    _write(away / "test.target", tokenizer.encode(targets))
-    _write(made, ([index] for index in range(tokenizer.special, len(tokenizer))))
+    write_rows(away / "test.target", tokenizer.encode(targets))
+    write_vocabulary(tokenizer, away)
 
 
-def _write(path: Path, rows: Iterable[Iterable[int]]) -> None:
+def folder(root: Path) -> Path:
+    """Return where peers find what they read."""
+    return base.corpus(str(root))
+
+
+def write_split(tokenized: Path, split: str, away: Path, name: str) -> None:
+    """Write both sides of a tokenized split, under another name."""
+    for side in SIDES:
+        ids = Ids(tokenized, split, side)
+        write_rows(away / f"{name}.{side}", (ids[row] for row in range(len(ids))))
+
+
+def write_vocabulary(tokenizer: Tokenizer, away: Path) -> None:
+    """Write the ids that rows can have: last, for it says that all else is there."""
+    write_rows(away / "vocabulary", ([index] for index in range(tokenizer.special, len(tokenizer))))
+
+
+def write_rows(path: Path, rows: Iterable[Iterable[int]]) -> None:
+    """Write ids, a row on a line."""
     path.write_text("".join(" ".join(map(str, row)) + "\n" for row in rows))
 
 
@@ -52,11 +69,16 @@ def bleu(root: Path, answers: Path) -> float:
     folders = Folders(root, PIPELINE)
     tokenizer, normalizer = tokenizers.load(folders.tokenized, "target"), reads(folders)
     pairs = references(folders.prepared / "test.tsv")
-    said = [tokenizer.decode(int(word) for word in line.split() if word.isdigit()) for line in answers.open()]
+    texts = said(tokenizer, answers)
     if normalizer:
         asked = sentences(normalizer, pairs)
-        said = [normalizer.answer(text, sentence) for text, sentence in zip(said, asked, strict=False)]
-    return validation.bleu(said, list(pairs.values())[: len(said)])
+        texts = [normalizer.answer(text, sentence) for text, sentence in zip(texts, asked, strict=False)]
+    return validation.bleu(texts, list(pairs.values())[: len(texts)])
+
+
+def said(tokenizer: Tokenizer, answers: Path) -> list[str]:
+    """Return answers, ids as numbers, as text."""
+    return [tokenizer.decode(int(word) for word in line.split() if word.isdigit()) for line in answers.open()]
 
 
 def reads(folders: Folders) -> Normalizer | None:
