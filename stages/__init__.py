@@ -8,6 +8,8 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from unroll import processes
+from unroll.artifacts import store
+from unroll.artifacts.watching import Ground, missing, other_recipe
 from unroll.errors import ParamsError, one_line
 from unroll.folders import Folders
 from unroll.params import reading
@@ -24,7 +26,27 @@ def main(run: Callable[[Pipeline, Folders], None]) -> None:
         if len(sys.argv) != 2:
             raise ParamsError(f"usage: python -m stages.{stage} PIPELINE")
         folders = Folders(Path(), sys.argv[1])
-        pipeline = reading.load(folders.root, folders.pipeline)
+        ground = Ground(folders.root, stage, folders.pipeline)
+        try:
+            pipeline = reading.load(folders.root, folders.pipeline)
+        except ParamsError as error:
+            raise ParamsError(f"{error}{missing(folders.root, ground)}") from None
         turn = processes.alone(folders.lock(stage), f"{stage}@{folders.pipeline}")
-        with turn if processes.first() else nullcontext():
+        with turn if processes.first() else nullcontext(), store.checking(ground.check):
+            ground.bring_code()
+            _say_other_recipe(stage, pipeline, folders)
             run(pipeline, folders)
+            ground.check()
+
+
+def _say_other_recipe(stage: str, pipeline: Pipeline, folders: Folders) -> None:
+    """Say where a model is not what its file says; whoever asks it may, but it is not registered.
+
+    Raises:
+        ParamsError: it was to be registered.
+    """
+    said = other_recipe(pipeline, folders) if stage in ("evaluate", "register") else ""
+    if said and stage == "register":
+        raise ParamsError(said)
+    if said:
+        print(f"unroll: {said}", file=sys.stderr)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +23,21 @@ def write_file(path: Path, text: str) -> None:
     aside.write_text(text, encoding="utf-8", newline="")
     _sync(aside)
     os.replace(aside, path)
+
+
+Check = Callable[[str], None]
+"""what is asked before a folder of a kind is put in place; it raises what is against that"""
+_checks: list[Check] = []
+
+
+@contextmanager
+def checking(check: Check) -> Iterator[None]:
+    """Ask a check before each folder that the body puts in place."""
+    _checks.append(check)
+    try:
+        yield
+    finally:
+        _checks.remove(check)
 
 
 @contextmanager
@@ -42,6 +57,8 @@ def writing(folder: Path, kind: str, inputs: Mapping[str, Manifest]) -> Iterator
         write_file(aside / MANIFEST, dump_json(signed(kind, files, inputs)))
         for path in [*_files(aside), aside]:
             _sync(path)
+        for check in _checks:
+            check(kind)
         if folder.exists():
             os.replace(folder, before)
         os.replace(aside, folder)
