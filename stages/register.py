@@ -2,6 +2,7 @@
 
 in   data/<pipeline>/model/
      data/<pipeline>/lexicon/
+     data/<pipeline>/prepared/test.tsv   for a champion that had other test rows
      data/<pipeline>/evaluation/
      reports/<pipeline>/*.json, curves.csv, pictures/, embed/
 out  data/<pipeline>/registered.json   what was registered, by hash
@@ -21,9 +22,9 @@ from unroll.registry import runs, versions
 def run(pipeline: Pipeline, folders: Folders) -> None:
     """Verify a model and its evaluation, mirror them into their run, register them, and say how it went."""
     digests = lineage.verify(folders.model, folders.evaluation)
-    search, register = pipeline.evaluate.search, pipeline.register_
-    tracked = runs.record(search, register, folders)
-    print(versions.summary(versions.register(search, register, folders, tracked), search))
+    evaluate, register = pipeline.evaluate, pipeline.register_
+    tracked = runs.record(evaluate.search, register, folders)
+    print(versions.summary(versions.register(evaluate, register, folders, tracked), evaluate.search))
     store.write_file(folders.registered, dump_json(digests))
 
 

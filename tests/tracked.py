@@ -15,6 +15,7 @@ from unroll.folders import Folders
 from unroll.nn import model
 from unroll.params.evaluate import Search
 from unroll.params.pipeline import Pipeline, Recipe
+from unroll.params.register import Register
 from unroll.predict import checkpoints
 from unroll.registry import tracking
 from unroll.registry.runs import record as record_run
@@ -50,7 +51,9 @@ def make_folders(root: Path, hypotheses: Sequence[str], seed: int = 1, corpus: s
         (raw / "spa.tsv").write_text(corpus)
     inputs = {"raw": store.verify(folders.raw, "raw")}
     with store.writing(folders.prepared, "prepared", inputs) as prepared:
-        (prepared / "test.tsv").write_text(corpus)
+        for split in ("train", "valid", "test"):
+            rows = "".join(f"{source}\t{target}\t{corpus}\n" for source, target in PAIRS)
+            (prepared / f"{split}.tsv").write_text(rows)
     inputs = {"prepared": store.verify(folders.prepared, "prepared")}
     _tokenize(folders, inputs)
     inputs |= {"tokenized": store.verify(folders.tokenized, "tokenized")}
@@ -142,10 +145,11 @@ def register(folders: Folders) -> Registration:
     return register_with(settings().evaluate.search, folders)
 
 
-def register_with(search: Search, folders: Folders) -> Registration:
-    """Record and register the folders as scored with another search."""
+def register_with(search: Search, folders: Folders, how: Register | None = None) -> Registration:
+    """Record and register the folders as scored with another search, or by other rules."""
     run = record_run(search, settings().register_, folders)
-    return register_run(search, settings().register_, folders, run)
+    evaluate = settings().evaluate.model_copy(update={"search": search})
+    return register_run(evaluate, how or settings().register_, folders, run)
 
 
 def version(number: str) -> Any:

@@ -27,13 +27,13 @@ from unroll.registry import runs, versions
 
 log_model = mlflow.pyfunc.log_model
 mlflow.pyfunc.log_model = lambda **kw: log_model(**{**kw, "input_example": None})  # seconds less
-search, how = settings().evaluate.search, settings().register_
+evaluate, how = settings().evaluate, settings().register_
 for line in sys.stdin:
     home, root = json.loads(line)
     os.chdir(home)
     os.environ.pop("MLFLOW_TRACKING_URI", None)  # mlflow remembers the last round's there
     folders = Folders(Path(root), "translate")
-    versions.register(search, how, folders, runs.record(search, how, folders))
+    versions.register(evaluate, how, folders, runs.record(evaluate.search, how, folders))
     print("done", flush=True)
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -16,3 +16,5 @@ class Register(Section):
     resamples: Count
     p_value: Annotated[float, Field(gt=0, lt=1)]
     seed: int
+    floor: Literal["baseline"] | float | None
+    """no version with a worse main score becomes champion: than its baseline's, or than this; null: any may"""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unroll.artifacts import store
 from unroll.artifacts.manifest import identity
-from unroll.errors import IntegrityError
+from unroll.errors import IntegrityError, UnrollError
 from unroll.evaluate import significance
 from unroll.params.register import Register
 from unroll.registry import card
 from unroll.registry.card import Answers
+from unroll.registry.champions import crown
 from unroll.registry.names import CHAMPION, by_alias
 from unroll.registry.runs import evaluation_path
 
@@ -31,23 +33,34 @@ UNITS = {
     "bits_per_letter": (1, 3, "nats per token"),
 }
 """{main score: (what a difference of its rows is multiplied by, its decimals, what it is then)}"""
+LESS_IS_BETTER = {"nats_per_letter", "perplexity", "bits_per_letter"}
+"""main scores"""
 PLAIN = (1, 3)
 """of a score that is not among them"""
+Anew = Callable[["ModelVersion"], Answers]
+"""champion -> its answers to the test rows of now"""
 ROUNDS = 5
 """How often a version that was promoted looks whether another one was at the same time."""
 
 
-def judge(client: MlflowClient, params: Register, version: ModelVersion, answers: Answers) -> str:
-    """Compare a version with the champion, move the aliases, write the verdict into its tags, and return it."""
+def judge(client: MlflowClient, params: Register, version: ModelVersion, answers: Answers, anew: Anew) -> str:
+    """Compare a version with the champion, move the aliases, write the verdict into its tags, and return it.
+
+    Args:
+        answers: the version's.
+        anew: asks a champion that had other test rows for its answers to these.
+    """
     client.set_registered_model_alias(version.name, CHALLENGER, str(version.version))
-    tags = _contend(client, params, version, answers)
+    tags = _contend(client, params, version, answers, anew)
     client.update_model_version(version.name, str(version.version), f"{version.description}\n\n{tags['verdict']}")
     for tag in sorted(tags, reverse=True):  # `verdict` comes last: a version without one is judged again
         client.set_model_version_tag(version.name, str(version.version), tag, tags[tag])
     return tags["verdict"]
 
 
-def _contend(client: MlflowClient, params: Register, version: ModelVersion, answers: Answers) -> dict[str, str]:
+def _contend(
+    client: MlflowClient, params: Register, version: ModelVersion, answers: Answers, anew: Anew
+) -> dict[str, str]:
     """Promote a version if it beats the champion, and any that was promoted meanwhile; return the verdict's tags.
 
     MLflow's aliases know no compare-and-set: the last to write wins, so the one that wrote before looks again.
@@ -57,26 +70,62 @@ def _contend(client: MlflowClient, params: Register, version: ModelVersion, answ
         champion = by_alias(client, params.name, CHAMPION)
         if champion and champion.version == version.version and tags:
             break
-        promoted, tags = _meet(client, params, version, champion, answers)
+        promoted, tags = _meet(client, params, version, champion, answers, anew)
         if not promoted:
             break
-        client.set_registered_model_alias(version.name, CHAMPION, str(version.version))
+        crown(client, version)
     return tags
 
 
 def _meet(
-    client: MlflowClient, params: Register, version: ModelVersion, champion: ModelVersion | None, answers: Answers
+    client: MlflowClient,
+    params: Register,
+    version: ModelVersion,
+    champion: ModelVersion | None,
+    answers: Answers,
+    anew: Anew,
 ) -> tuple[bool, dict[str, str]]:
     """Return (whether a version is to be champion, the tags that say why)."""
+    if beneath := _beneath(params, version.tags):
+        return False, {"verdict": beneath}
     if champion is None or champion.version == version.version:
         return True, {"verdict": "first"}
     against = {"verdict.against": str(champion.version)}
-    if champion.tags.get("test.sha256") != version.tags["test.sha256"]:
-        return False, {"verdict": "test sets differ: not comparable"} | against
     if champion.tags.get("main") != version.tags["main"]:
         return False, {"verdict": "main scores differ: not comparable"} | against
-    promoted, tags = _compare(params, _champion_answers(client, champion), answers, champion)
-    return promoted, tags | against
+    before, name = _champion_answers(client, champion), f"version {champion.version}"
+    if before.rows and champion.tags.get("test.sha256") == version.tags["test.sha256"]:
+        promoted, tags = _compare(params, before, answers, champion)
+        return promoted, tags | against
+    why = "its test set was another" if before.rows else "its hypotheses are lost"
+    try:
+        now = anew(champion)
+    except UnrollError as error:
+        return False, {"verdict": f"{name}: {why}, and it cannot be asked anew: {error}"} | against
+    promoted, tags = _compare(params, now, answers, champion)
+    tags["verdict"] += f"; {name} was asked anew: {why}"
+    return promoted, tags | _on_both(params, before, now, answers, version.tags["main"]) | against
+
+
+def _beneath(params: Register, tags: Mapping[str, str]) -> str | None:
+    """Return what to say of a version whose main score is worse than the floor, or None."""
+    main = tags["main"]
+    floor = tags.get("baseline") if params.floor == "baseline" else params.floor
+    if floor is None or main not in tags:
+        return None
+    worse = float(tags[main]) > float(floor) if main in LESS_IS_BETTER else float(tags[main]) < float(floor)
+    name = "its baseline's" if params.floor == "baseline" else "the floor"
+    return f"not champion: {main} {tags[main]} is worse than {name} {floor}" if worse else None
+
+
+def _on_both(params: Register, before: Answers, now: Answers, after: Answers, main: str) -> dict[str, str]:
+    """Return tags that say how both stand on the rows that are in both test sets."""
+    known = set(_sources(before.rows))
+    both = [(old, new) for old, new in zip(now.rows, after.rows, strict=False) if new["source"] in known]
+    if not both or _sources(now.rows) != _sources(after.rows):
+        return {}
+    found = _difference(params, *([*rows] for rows in zip(*both, strict=True)))
+    return {"verdict.common": f"{_said(found, main)} on the {len(both)} rows that are in both test sets"}
 
 
 def _compare(params: Register, before: Answers, after: Answers, champion: ModelVersion) -> tuple[bool, dict[str, str]]:
@@ -86,7 +135,7 @@ def _compare(params: Register, before: Answers, after: Answers, champion: ModelV
     """
     name, main = f"version {champion.version}", champion.tags["main"]
     if _sources(before.rows) != _sources(after.rows):
-        return False, {"verdict": f"the hypotheses of {name} are missing: not comparable"}
+        return False, {"verdict": f"{name} answers other rows: not comparable"}
     if [row.get("weight") for row in before.rows] != [row.get("weight") for row in after.rows]:
         return False, {"verdict": f"{name} counts other tokens: not comparable"}
     found = _difference(params, before.rows, after.rows)
@@ -126,6 +175,8 @@ def _difference(params: Register, before: list[card.Row], after: list[card.Row])
     """Return what a paired bootstrap says: of the rows' values, or of BLEU where they have none."""
     name = "value" if "value" in after[0] else "hypothesis"
     old, new = ([row[name] for row in rows] for rows in (before, after))
+    if old == new:  # where nothing differs no chance has to be asked
+        return significance.Verdict(0.0, 1.0)
     if name == "value":
         return significance.paired_means(old, new, [row["weight"] for row in after], params.resamples, params.seed)
     return significance.paired_bootstrap([row["references"] for row in after], old, new, params.resamples, params.seed)

@@ -7,7 +7,7 @@ import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from unroll.errors import ParamsError
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
+Found = TypeVar("Found")
 CHAMPION = "champion"
 """The alias of the best version so far."""
 
@@ -68,7 +69,7 @@ def by_alias(client: MlflowClient, name: str, alias: str) -> ModelVersion | None
     return or_none(lambda: client.get_model_version_by_alias(name, alias))
 
 
-def or_none(ask: Callable[[], ModelVersion]) -> ModelVersion | None:
+def or_none(ask: Callable[[], Found]) -> Found | None:
     """Return an answer of the registry, or None where it knows no such thing."""
     from mlflow.exceptions import MlflowException
 

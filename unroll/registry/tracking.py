@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,8 +96,8 @@ def where() -> str:
 
 
 def first_line(error: Exception) -> str:
-    """Return what an error says, in a line."""
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+    """Return what an error says, in a line, without the name and password of an address in it."""
+    return re.sub(r"(?<=://)[^/@\s]+@", "", (str(error).splitlines() or [type(error).__name__])[0])[:200]
 
 
 def experiment_of(client: MlflowClient, pipeline: str) -> str:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from unroll import processes
 from unroll.artifacts import lineage, origin
 from unroll.folders import Folders, own
-from unroll.params.evaluate import Search
+from unroll.params.evaluate import Evaluate, Search
 from unroll.params.register import Register
 from unroll.registry import card
 from unroll.registry.contest import CHALLENGER, judge
 from unroll.registry.names import CHAMPION
 from unroll.registry.packing import log_model
+from unroll.registry.rescoring import asked_anew
 from unroll.registry.tracking import artifact_folder, reaching, root, run_name
 
 if TYPE_CHECKING:
@@ -49,15 +51,16 @@ class Registration:
     scores: dict[str, float]
 
 
-def register(search: Search, params: Register, folders: Folders, run: str) -> Registration:
+def register(evaluate: Evaluate, params: Register, folders: Folders, run: str) -> Registration:
     """Register a recorded model as code that loads without a pickle; return its version and the verdict on it.
 
     The same model with the same evaluation keeps its version. A new version becomes the challenger, and the champion
-    where there is none or where it is significantly better on the same test set. Of two that come at once the better
+    where there is none or where it is significantly better on the same test set: a champion that had another one is
+    asked anew. Of two that come at once the better
     one ends as champion: a local store takes one at a time, on a server each looks again after it was promoted.
 
     Args:
-        search: how the model was scored, and answers unless a request says otherwise.
+        evaluate: how the model was scored; so it answers unless a request says otherwise.
         run: the run's id, from `runs.record`.
     Raises:
         IntegrityError: a file was altered, or the evaluation is of another model.
@@ -69,9 +72,10 @@ def register(search: Search, params: Register, folders: Folders, run: str) -> Re
     with turn if artifact_folder() else nullcontext(), reaching() as client:
         before = _version_of(client, params.name, digests)
         version = before or _create_version(
-            client, log_model(client, search, params.name, folders, run), params.name, folders, digests, scores
+            client, log_model(client, evaluate.search, params.name, folders, run), params.name, folders, digests, scores
         )
-        verdict = version.tags.get("verdict") or judge(client, params, version, answers)
+        anew = partial(asked_anew, evaluate=evaluate, folders=folders)
+        verdict = version.tags.get("verdict") or judge(client, params, version, answers, anew)
         aliases = sorted(client.get_model_version(version.name, str(version.version)).aliases)
         return Registration(version.name, str(version.version), before is None, aliases, verdict, scores)
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.tracked import (
+    PAIRS,
     answers,
     champion,
     client,
@@ -15,10 +16,11 @@ from tests.tracked import (
     make_folders,
     record,
     register,
+    register_with,
     settings,
     version,
 )
-from unroll.registry import contest
+from unroll.registry import contest, names, versions
 from unroll.registry.card import Answers
 
 
@@ -45,10 +47,6 @@ def test_the_champion_moves_only_when_beaten(home: Path) -> None:
 
     worse = register(make_folders(home, answers(1), seed=4))
     assert worse.verdict.startswith("not better than version 3: -")
-    assert champion() == "3"
-
-    other = register(make_folders(home, answers(6), seed=5, corpus="another"))
-    assert other.verdict == "test sets differ: not comparable"
     assert champion() == "3"
 
 
@@ -129,10 +127,70 @@ def test_scores_of_different_kinds_are_not_compared(home: Path) -> None:
 
 
 @pytest.mark.usefixtures("unloaded")
-def test_lost_hypotheses_of_the_champion_leave_it_in_place(home: Path) -> None:
+def test_a_champion_whose_hypotheses_are_lost_is_asked_anew(home: Path) -> None:
     run = record(make_folders(home, answers(3)))
     register(make_folders(home, answers(3)))
     shutil.rmtree(home / "mlartifacts" / "translate" / run / "artifacts" / "evaluation")
-    found = register(make_folders(home, answers(6), seed=2))
-    assert found.verdict == "the hypotheses of version 1 are missing: not comparable"
+    found = register(make_folders(home, answers(6), seed=2))  # and has learnt nothing, whatever it is said to have said
+    assert re.match("better than version 1: .* version 1 was asked anew: its hypotheses are lost", found.verdict)
+    assert champion() == "2"
+
+
+@pytest.mark.usefixtures("unloaded")
+def test_a_champion_that_cannot_be_asked_stays(home: Path) -> None:
+    register(make_folders(home, answers(3)))
+    weights = names.resolve("models:/translate/1") / "model.safetensors"
+    weights.write_bytes(b"")
+    found = register(make_folders(home, answers(6), seed=2, corpus="another"))
+    assert found.verdict.startswith("version 1: its test set was another, and it cannot be asked anew: ")
+    assert "\n" not in found.verdict
     assert champion() == "1"
+
+
+RIGHT, BETTER = (0, 0, 3, 3, 1, 6, 6, 5, 6, 0), (1, 3, 6)
+NIGHTS = [(right, number in BETTER) for number, right in enumerate(RIGHT, 1)]
+"""(rows that the model of a night has right, whether it becomes champion)"""
+
+
+@pytest.mark.usefixtures("unloaded")
+def test_ten_nights_of_a_growing_corpus_are_all_decided(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = {str(number): night for number, (night, _) in enumerate(NIGHTS, 1)}
+    rows = [{"source": source, "references": [target]} for source, target in PAIRS]
+
+    def asked_anew(champion: Any, **_: Any) -> Answers:
+        said = answers(right[str(champion.version)])
+        return Answers([row | {"hypothesis": one} for row, one in zip(rows, said, strict=True)], {})
+
+    monkeypatch.setattr(versions, "asked_anew", asked_anew)
+    reigns = "1"
+    for number, (night, promoted) in enumerate(NIGHTS, 1):
+        found = register(make_folders(home, answers(night), seed=number, corpus=f"night {number}"))
+        assert found.version == str(number)
+        assert "not comparable" not in found.verdict
+        if number > 1:
+            assert f"version {reigns} was asked anew: its test set was another" in found.verdict
+            assert "rows that are in both test sets" in version(str(number)).tags["verdict.common"]
+        reigns = str(number) if promoted else reigns
+        assert champion() == reigns, (number, found.verdict)
+
+
+@pytest.mark.usefixtures("unloaded")
+def test_the_same_answers_differ_by_nothing_and_not_by_chance(home: Path) -> None:
+    register(make_folders(home, answers(3)))
+    assert "+0.00 BLEU, p = 1.000" in register(make_folders(home, answers(3), seed=2)).verdict
+
+
+@pytest.mark.usefixtures("unloaded")
+@pytest.mark.parametrize(
+    ("main", "floor", "right", "crowned"),
+    [("bleu", 50.0, 2, False), ("bleu", 50.0, 6, True), ("bleu", None, 0, True), ("perplexity", 60.0, 6, False),
+     ("perplexity", 60.0, 3, True), ("bleu", "baseline", 0, True)],
+)  # fmt: skip
+def test_nothing_beneath_the_floor_is_champion(home: Path, main: str, floor: Any, right: int, crowned: bool) -> None:
+    how = settings().register_.model_copy(update={"floor": floor})
+    folders = make_folders(home, answers(right))
+    evaluate(folders, answers(right), main)
+    found = register_with(settings().evaluate.search, folders, how)
+    assert ("champion" in found.aliases) == crowned
+    if not crowned:
+        assert re.fullmatch(rf"not champion: {main} [\d.]+ is worse than the floor {floor}", found.verdict)

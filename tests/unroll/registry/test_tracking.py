@@ -47,6 +47,15 @@ def test_a_warning_shows_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "secret" not in tracking.where()
 
 
+@pytest.mark.parametrize(
+    "said", ["cannot reach http://me:SECRET@here:9/api", "postgresql://SECRET@db/x\nand more", "no address: SECRET"]
+)
+def test_what_an_error_says_has_no_password_of_an_address(said: str) -> None:
+    told = tracking.first_line(OSError(said))
+    assert "\n" not in told
+    assert ("SECRET" in told) == ("no address" in said)
+
+
 def test_experiments_run_aside_share_the_repository_s_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
