@@ -37,6 +37,7 @@ repro grid smoke: export MALLOC_TRIM_THRESHOLD_ := 17179869184
 repro grid smoke: export MALLOC_TOP_PAD_ := 268435456
 
 repro: $(STAMP) ## the translator, from raw text to a registered model (FLAGS=--pull: for dvc repro)
+	@$(BIN)/unroll check translate # before DVC removes what a wrong parameter would not make again
 	$(BIN)/dvc repro $(FLAGS) register@translate
 	@echo
 	@echo 'You now have:'
@@ -49,6 +50,7 @@ repro: $(STAMP) ## the translator, from raw text to a registered model (FLAGS=--
 	@echo '  make grid'
 
 grid: $(STAMP) ## every pipeline of params.yaml: all five shapes
+	@$(BIN)/unroll check
 	$(BIN)/dvc repro $(FLAGS)
 	@echo
 	@echo 'You now have a model, reports and a registered version for each of: $(PIPELINES)'

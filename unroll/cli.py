@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -82,6 +83,7 @@ Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Another se
 Columns = Annotated[
     bool, typer.Option("--columns", help="A line for each token: token, tab, label; an empty line behind each text.")
 ]
+Registered = Annotated[str, typer.Argument(help="The name of a registered model, such as translate.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads. Without it, as many as torch takes.")]
 
 
@@ -214,6 +216,17 @@ def verify(
 
 
 @app.command()
+def check(
+    pipelines: Annotated[list[str] | None, typer.Argument(help="Files of pipelines/. Without any: the grid.")] = None,
+) -> None:
+    """Read pipeline files, and refuse what is wrong in them before anything is removed or made."""
+    from unroll.params.reading import grid, load
+
+    for pipeline in pipelines or grid(Path()):
+        load(Path(), pipeline)
+
+
+@app.command()
 def plan(
     pipeline: Annotated[str, typer.Argument(help="A file of pipelines/, tokenized and embedded.")] = "translate",
     minutes: Annotated[float, typer.Option(min=0, help="For training; the other stages come on top.")] = 10.0,
@@ -244,15 +257,83 @@ def serve(
     model: Annotated[
         str, typer.Argument(help="A registered version, or a checkpoint folder.")
     ] = "models:/translate@champion",
+    host: Annotated[str, typer.Option(help="The address to listen on: 0.0.0.0 for others too.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="A free port.")] = 5001,
     threads: Threads = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes, each with the model and metrics of its own.")] = 1,
+    batching: Annotated[bool, typer.Option(help="Answer what several ask at a time in one batch.")] = True,
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="UNROLL_TOKEN", help="What requests have to bring: Authorization: Bearer TOKEN."),
+    ] = None,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A name by which the server may be called; again for more. On loopback: its names alone."),
+    ] = None,
+    cors: Annotated[
+        list[str] | None, typer.Option(help="The origin of a page that may ask from a browser; again for more.")
+    ] = None,
+    grace: Annotated[float, typer.Option(min=0, help="Seconds to answer what was begun, when told to end.")] = 10.0,
 ) -> None:
-    """Answer over HTTP, on this machine alone, with limits on what one request may ask for."""
+    """Answer over HTTP, on this machine alone unless told otherwise, with limits on what one request may ask for."""
     with needing("serve", "a server"):
+        from unroll.serve.http import LOOPBACK, Settings
         from unroll.serve.http import serve as answers
 
-        processes.free(port)
-        answers(_load(model, threads), port)
+    processes.free(port, host)
+    if host not in LOOPBACK and not token:
+        print(f"unroll: whoever reaches {host}:{port} is answered: --token asks for one", file=sys.stderr)
+    hosts = allowed_host or (LOOPBACK if host in LOOPBACK else ())
+    settings = Settings(token, tuple(hosts), tuple(cors or ()), batching, _about(model))
+    answers(partial(_load, model, threads), settings, host, port, grace, workers)
+
+
+@app.command()
+def versions(name: Registered) -> None:
+    """List the versions of a registered model, the latest first: number, aliases, main score, verdict."""
+    with needing("track", "the registry"):
+        from unroll.registry.champions import versions as known
+
+        for one in known(name):
+            print("\t".join([one.version, " ".join(one.aliases), one.main, one.verdict]))
+
+
+@app.command()
+def promote(
+    name: Registered, version: Annotated[int, typer.Argument(min=1, help="Its number, as unroll versions tells it.")]
+) -> None:
+    """Make a version the champion, whatever the verdict on it was."""
+    with needing("track", "the registry"):
+        from unroll.registry.champions import promote as promotes
+
+        before = promotes(name, str(version))
+    print(f"{name} version {version} is champion" + (f"; version {before} was" if before else ""))
+
+
+@app.command()
+def rollback(name: Registered) -> None:
+    """Make the version champion again that was before this one."""
+    with needing("track", "the registry"):
+        from unroll.registry.champions import rollback as rolls
+
+        was, now = rolls(name)
+    print(f"{name} version {now} is champion again; version {was} was")
+
+
+@app.command()
+def package(
+    folder: Annotated[Path, typer.Argument(help="Where it goes; there is nothing yet.")],
+    model: Annotated[
+        str, typer.Option(help="A registered version, or a checkpoint folder.")
+    ] = "models:/translate@champion",
+) -> None:
+    """Write a folder from which a model's server is built anywhere: Dockerfile, hashed requirements, code, weights."""
+    with needing("serve", "a package"):
+        from unroll.serve.packaging import package as packs
+
+        packs(_folder(model), _load(model, None).search, folder)
+    print(f"{folder} has a Dockerfile, and a compose.yaml with a proxy; without either, in a virtual environment:")
+    print(f"cd {folder} && pip install -r requirements.txt && python -m unroll serve model")
 
 
 @app.command()
@@ -286,6 +367,16 @@ def _load(model: str, threads: int | None) -> Predictor:
         return load(model, threads=threads)
     except ParamsError as error:
         raise ParamsError(f"--model {error}") from None
+
+
+def _about(model: str) -> dict[str, str]:
+    """Return what tells a model and this program from others."""
+    from unroll.artifacts.store import read_manifest
+    from unroll.face import __version__
+
+    place = _folder(model)
+    weights = read_manifest(place)["files"]["model.safetensors"] if place.is_dir() else ""
+    return {"unroll": __version__, "model": model if model.startswith("models:") else place.name, "weights": weights}
 
 
 def _folder(model: str) -> Path:

@@ -27,8 +27,8 @@ def load(place: str | Path, search: Search | None = None, threads: int | None = 
 
     Args:
         place: a model's folder, or a registered version: models:/NAME@champion, models:/NAME/VERSION.
-        search: how it answers unless asked otherwise. None: a registered version as it was scored, a folder as is usual
-            for its head.
+        search: how it answers unless asked otherwise. None: a registered version, or one that was packaged, as it was
+            scored; another folder as is usual for its head.
         threads: torch's; None leaves them.
     Raises:
         ParamsError: there is no such folder or version.
@@ -47,8 +47,9 @@ def load(place: str | Path, search: Search | None = None, threads: int | None = 
     from unroll.params.reading import load_search
     from unroll.predict import loading
 
-    if registered and search is None:
-        search = load_search(folder.parent / "search.json")
+    beside = folder.parent / "search.json"
+    if search is None and (registered or beside.is_file()):
+        search = load_search(beside)
     return loading.load(folder, search, threads)
 
 

@@ -5,6 +5,7 @@ DVC gives neither: killed, it leaves its stage running, and the next `dvc repro`
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import signal
@@ -34,17 +35,23 @@ LOOK_SECONDS = 0.5
 TERMINATED = 128 + signal.SIGTERM
 
 
-def free(port: int) -> None:
-    """Do nothing if a port of this machine is free.
+def free(port: int, host: str = "127.0.0.1") -> None:
+    """Do nothing if a port of an address of this machine is free.
 
     Raises:
         ResourceError: something listens there.
     """
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
+            probe.bind((host, port))
+        except socket.gaierror:
+            raise ResourceError(f"{host} is no address of this machine; needed: one of them, or 0.0.0.0") from None
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise ResourceError(f"{host} is no address of this machine; needed: one of them, or 0.0.0.0") from None
+            if error.errno == errno.EACCES:
+                raise ResourceError(f"port {port} is not for everybody; choose one above 1023") from None
             raise ResourceError(
                 f"port {port} is taken: stop what listens there, or choose another, such as {port + 1}"
             ) from None

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import recipes, tiny
+from tests.tracked import answers, make_folders, register
 from unroll import cli
 from unroll.predict import loading
 
@@ -258,3 +259,40 @@ def test_a_plan_needs_a_pipeline_that_is_tokenized(
         3,
         "unroll: data/mine/tokenized: not there yet; make it with dvc repro embed@mine\n",
     )
+
+
+def test_pipeline_files_are_checked_before_anything_is_made(
+    unroll: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipes.write_project(tmp_path, "mine", recipes.section(tiny.pipeline()))
+    assert unroll("check") == (0, "", "")
+    assert unroll("check", "mine") == (0, "", "")
+    file = tmp_path / "pipelines" / "mine.yaml"
+    file.write_text(file.read_text().replace("learning_rate: ", "learning_rate: fast # "))
+    code, out, err = unroll("check")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "learning_rate" in err
+
+
+def test_champions_are_listed_moved_and_moved_back(unroll: Callable[..., tuple[int, str, str]], home: Path) -> None:
+    for seed, right in ((1, 2), (2, 6)):
+        register(make_folders(home / str(seed), answers(right), seed))
+    code, out, _ = unroll("versions", "translate")
+    assert (code, [line.split("\t")[:3] for line in out.splitlines()]) == (
+        0, [["2", "challenger champion", "bleu 100.00"], ["1", "", "bleu 33.33"]],
+    )  # fmt: skip
+    assert unroll("promote", "translate", 1)[:2] == (0, "translate version 1 is champion; version 2 was\n")
+    assert unroll("rollback", "translate")[:2] == (0, "translate version 2 is champion again; version 1 was\n")
+    assert unroll("promote", "translate", 9)[2] == "unroll: translate: no version 9; there are: 2, 1\n"
+
+
+def test_a_packaged_model_says_how_it_is_started(
+    unroll: Callable[..., tuple[int, str, str]], folder: Path, tmp_path: Path
+) -> None:
+    code, out, _ = unroll("package", tmp_path / "out", "--model", folder)
+    assert (code, out.splitlines()[-1]) == (
+        0, f"cd {tmp_path / 'out'} && pip install -r requirements.txt && python -m unroll serve model",
+    )  # fmt: skip
+    assert (tmp_path / "out" / "Dockerfile").is_file()
+    assert unroll("package", tmp_path / "out", "--model", folder)[0] == 2

@@ -42,8 +42,8 @@ def answer(predictor: Predictor, search: Search, texts: Sequence[Any], params: M
         DataError: a text is none.
         ParamsError: a parameter is unknown, of the wrong type, or too large.
     """
-    n_best, search = _asked(search, params)
-    _check(texts)
+    n_best, search = asked(search, params)
+    check(texts)
     return [
         Row(number, rank, one.text, one.score, one.truncated, one.cut_off)
         for number, answers in enumerate(predictor.stream(texts, n_best, search))
@@ -51,8 +51,12 @@ def answer(predictor: Predictor, search: Search, texts: Sequence[Any], params: M
     ]
 
 
-def _asked(search: Search, params: Mapping[str, Any]) -> tuple[int, Search]:
-    """Return (n_best, search) of a request."""
+def asked(search: Search, params: Mapping[str, Any]) -> tuple[int, Search]:
+    """Return (n_best, search) of a request.
+
+    Raises:
+        ParamsError: as `answer`.
+    """
     settings = dump(search) | dict(params)
     n_best = settings.pop("n_best", 1)
     found = parse(type(search), settings, "params")
@@ -68,7 +72,12 @@ def _asked(search: Search, params: Mapping[str, Any]) -> tuple[int, Search]:
     return n_best, found
 
 
-def _check(texts: Sequence[Any]) -> None:
+def check(texts: Sequence[Any]) -> None:
+    """Refuse what is no text.
+
+    Raises:
+        DataError: as `answer`.
+    """
     for number, text in enumerate(texts):
         if not isinstance(text, str):
             raise DataError(f"text of row {number} is {repr(text)[:100]}; needed: a string, which may be empty")

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,15 @@ from tests import tiny
 from tests.faults.conftest import until
 from unroll.predict import loading
 from unroll.predict.predictor import Predictor
-from unroll.serve.http import BODY_BYTES, HOST, ROWS, app
+from unroll.serve.connections import Connection
+from unroll.serve.forms import BODY_BYTES, ROWS
+from unroll.serve.http import LOOPBACK, Settings, app
 
 pytestmark = pytest.mark.fault("bad request")
 
 JSON = {"Content-Type": "application/json"}
 PATH = "/invocations"
+HOST = "127.0.0.1"
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +38,23 @@ def predictor(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
     return loading.load(tiny.checkpoint(tmp_path_factory.mktemp("serving")))
 
 
-@pytest.fixture(scope="module")
-def port(predictor: Predictor) -> Iterator[int]:
-    server = uvicorn.Server(uvicorn.Config(app(predictor), HOST, 0, log_level="critical"))
+@contextmanager
+def serving(predictor: Predictor, settings: Settings | None = None) -> Iterator[int]:
+    """Yield the port of a server in a thread."""
+    config = uvicorn.Config(app(predictor, settings), HOST, 0, log_level="critical", http=Connection, ws="none")
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     until(lambda: server.started)
     yield server.servers[0].sockets[0].getsockname()[1]
     server.should_exit = True
     thread.join()
+
+
+@pytest.fixture(scope="module")
+def port(predictor: Predictor) -> Iterator[int]:
+    with serving(predictor) as found:
+        yield found
 
 
 def send(
@@ -206,14 +217,13 @@ def test_a_request_that_does_not_arrive_is_given_up(port: int, monkeypatch: pyte
 
 
 def test_a_defect_of_ours_is_a_500_that_tells_nothing_of_the_machine(
-    port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError(str(tmp_path))
 
-    monkeypatch.setattr("unroll.serve.http.answer", broken)
+    monkeypatch.setattr("unroll.serve.http.check", broken)
     assert ask(port, "tea") == (500, {"error": "this could not be answered; the server's stderr says why"})
-    assert str(tmp_path) in capsys.readouterr().err
 
 
 def test_several_ask_at_once(port: int) -> None:
@@ -228,7 +238,8 @@ def test_several_ask_at_once(port: int) -> None:
     assert answers[0][0] == 200
 
 
-def test_the_command_tells_where_it_answers_and_ends_when_interrupted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_tells_where_it_answers_and_ends_when_told_to(tmp_path: Path, end: signal.Signals) -> None:
     with socket.create_server((HOST, 0)) as taken:
         port = taken.getsockname()[1]
     model = tiny.checkpoint(tmp_path)
@@ -238,12 +249,170 @@ def test_the_command_tells_where_it_answers_and_ends_when_interrupted(tmp_path: 
         assert server.stderr
         told = [server.stdout.readline() for _ in range(2)]
         assert f"http://127.0.0.1:{port}/invocations answers" in told[0]
+        assert send(port, None, "/version", "GET", {})[1]["model"] == model.name
         *curl, address, _, header, _, body = shlex.split(told[1])
         assert (curl, address, header) == (["curl", "-s"], told[0].split()[0], "Content-Type: application/json")
         assert send(port, body)[0] == 200
         again = subprocess.run(command, capture_output=True, text=True)
         assert (again.returncode, again.stderr.count("\n")) == (5, 1)
         assert f"port {port} is taken" in again.stderr
-        server.send_signal(signal.SIGINT)
+        server.send_signal(end)
         assert server.wait(30) == 0
         assert server.stderr.read() == ""
+
+
+def test_several_workers_answer_at_one_port(tmp_path: Path) -> None:
+    with socket.create_server((HOST, 0)) as taken:
+        port = taken.getsockname()[1]
+    command = [sys.executable, "-c", "from unroll.cli import main; main()", "serve", str(tiny.checkpoint(tmp_path))]
+    command += ["--port", str(port), "--workers", "2", "--threads", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        assert server.stderr
+        assert "answers" in server.stdout.readline()
+        until(lambda: answered(port), 60)
+        assert ask(port, "tea")[0] == 200
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0
+        assert server.stderr.read() == ""
+
+
+def answered(port: int) -> bool:
+    with suppress(OSError):
+        return send(port, None, "/ready", "GET", {})[0] == 200
+    return False
+
+
+# --- who may ask, and how much ----------------------------------------------------------------------------------------
+
+
+def test_without_its_token_nothing_is_answered_but_that_it_is_there(predictor: Predictor) -> None:
+    with serving(predictor, Settings(token="s3cret")) as port:
+        for given in ({}, {"Authorization": "Bearer other"}, {"Authorization": "s3cret"}):
+            status, content = send(port, b'{"inputs": ["tea"]}', headers=JSON | given)
+            assert (status, list(content)) == (401, ["error"])
+            assert "s3cret" not in content["error"]
+        assert send(port, b'{"inputs": ["tea"]}', headers=JSON | {"Authorization": "Bearer s3cret"})[0] == 200
+        assert send(port, None, "/metrics", "GET", {})[0] == 401
+        assert send(port, None, "/health", "GET", {})[0] == 200
+
+
+def test_under_another_name_it_does_not_answer(predictor: Predictor) -> None:
+    with serving(predictor, Settings(hosts=LOOPBACK)) as port:
+        assert send(port, None, "/health", "GET", {"Host": "evil.example"})[0] == 400
+        assert send(port, None, "/health", "GET", {"Host": f"localhost:{port}"})[0] == 200
+
+
+def test_other_pages_may_ask_only_where_they_are_named(predictor: Predictor) -> None:
+    def allowed(port: int) -> str | None:
+        connection = http.client.HTTPConnection(HOST, port, timeout=30)
+        connection.request("GET", "/health", headers={"Origin": "https://page.example"})
+        return connection.getresponse().getheader("access-control-allow-origin")
+
+    with serving(predictor) as port:
+        assert allowed(port) is None
+    with serving(predictor, Settings(origins=["https://page.example"])) as port:
+        assert allowed(port) == "https://page.example"
+
+
+def test_more_work_than_one_request_may_make_is_told_with_its_bound(port: int) -> None:
+    status, content = ask(port, *["tea I " * 500] * 64, beam=100, max_length_ratio=10.0)
+    assert status == 422
+    assert "at most 200,000" in content["error"]
+    assert "texts x beam x length" in content["error"]
+
+
+def test_an_answer_that_takes_too_long_is_given_up(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unroll.serve.http.ANSWER_SECONDS", 0.0)
+    status, content = ask(port, "I drink milk")
+    assert (status, list(content)) == (503, ["error"])
+
+
+def test_more_requests_than_may_be_open_are_sent_away(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unroll.serve.http.OPEN", 0)
+    assert ask(port, "tea")[0] == 503
+
+
+# --- other doors ------------------------------------------------------------------------------------------------------
+
+
+def test_details_say_what_was_read_and_where_the_model_looked(port: int, predictor: Predictor) -> None:
+    status, content = send(port, json.dumps({"texts": ["I drink milk"], "details": True}), "/answers")
+    (found,) = content["predictions"]
+    best = predictor("I drink milk")
+    assert (status, found["text"]) == (200, best.text)
+    assert (found["source_tokens"], found["target_tokens"]) == (best.source_tokens, best.target_tokens)
+    assert found["alignments"] == [[int(row.argmax()), t] for t, row in enumerate(best.weights_TS)]
+    plain = send(port, json.dumps({"texts": ["I drink milk"]}), "/answers")[1]["predictions"]
+    assert plain == ask(port, "I drink milk")[1]["predictions"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message"),
+    [
+        (b'{"texts": "tea"}', 400, "texts: "),
+        (b'{"text": ["tea"]}', 400, "texts: "),
+        (b'{"texts": ["tea"], "beam": 2}', 400, "beam: "),
+        (json.dumps({"texts": ["a"] * (ROWS + 1)}).encode(), 413, "texts: "),
+        (b'{"texts": [7]}', 422, "text of row 0 is 7"),
+    ],
+)
+def test_what_is_no_question_is_refused_in_one_line(port: int, body: bytes, status: int, message: str) -> None:
+    found, content = send(port, body, "/answers")
+    assert (found, list(content)) == (status, ["error"])
+    assert content["error"].startswith(message)
+
+
+def stream(port: int, body: Any, kind: str = "text/plain") -> tuple[int, list[str]]:
+    connection = http.client.HTTPConnection(HOST, port, timeout=30)
+    connection.request("POST", "/lines", body, {"Content-Type": kind}, encode_chunked=not isinstance(body, bytes))
+    response = connection.getresponse()
+    return response.status, response.read().decode().splitlines()
+
+
+def test_a_stream_of_lines_is_a_stream_of_answers(port: int, predictor: Predictor) -> None:
+    texts = ["I drink milk", "", "tea"] * 50
+    wanted = (200, [one.text for one in predictor(texts)])
+    text = "\n".join(texts).encode()
+    assert stream(port, text + b"\n") == wanted
+    assert stream(port, text.replace(b"\n", b"\r\n")) == wanted  # and without a break at the end
+    chunks = [text[first : first + 7] for first in range(0, len(text), 7)]
+    assert stream(port, iter(chunks)) == wanted
+    assert stream(port, b"") == (200, [])
+
+
+def test_a_stream_ends_with_what_is_wrong_in_it(port: int) -> None:
+    assert stream(port, b"tea\n\xff\n")[1][-1].startswith("unroll: a line is not UTF-8")
+    assert stream(port, b"a" * 70_000 + b"\n")[1] == ["unroll: a line of more than 65,536 bytes"]
+    assert stream(port, b"tea\n", "text/csv")[0] == 415
+
+
+def test_the_pages_come_from_here_alone(port: int) -> None:
+    connection = http.client.HTTPConnection(HOST, port, timeout=30)
+    connection.request("GET", "/docs")
+    page = connection.getresponse().read().decode()
+    assert "swagger-ui" in page
+    assert "://" not in page
+    doors = send(port, None, "/openapi.json", "GET", {})[1]["paths"]
+    assert {"/invocations", "/answers", "/lines", "/health", "/ready", "/version", "/metrics"} == doors.keys()
+
+
+def test_it_counts_what_it_does(port: int) -> None:
+    def counted() -> dict[str, float]:
+        connection = http.client.HTTPConnection(HOST, port, timeout=30)
+        connection.request("GET", "/metrics")
+        lines = connection.getresponse().read().decode().splitlines()
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
+
+    before = counted()
+    ask(port, "tea", "I drink milk")
+    ask(port, 7)
+    send(port, None, "/nowhere", "GET", {})
+    after = counted()
+    for name, more in (
+        ('unroll_requests_total{path="/invocations",status="200"}', 1),
+        ('unroll_requests_total{path="/invocations",status="422"}', 1),
+        ('unroll_requests_total{path="other",status="404"}', 1),
+        ("unroll_texts_total", 2),
+    ):
+        assert after[name] - before.get(name, 0.0) == more, name
