@@ -49,7 +49,7 @@ BODY_SECONDS, ANSWER_SECONDS = 30.0, 60.0
 """How long a request may take to arrive, and its answer to be found."""
 OPEN = 1024
 """Requests that may be open at a time."""
-STEPS, QUICK_STEPS = 200_000, 5_000
+STEPS, QUICK_STEPS = 100_000, 5_000
 """Of a request: the tokens of all hypotheses that its answers may take; those of one that waits for no long one."""
 LINES, LINE_BYTES = 64, 2**16
 """Of a stream of lines: those that are answered together; the bytes of one."""
@@ -241,6 +241,7 @@ def _steps(predictor: Predictor, texts: Sequence[str], n_best: int, search: Sear
     if predictor.normalizer is None:
         lengths = [min(length, MAX_SOURCE) for length in lengths]
     ratio, beam = getattr(search, "max_length_ratio", 1.0), getattr(search, "beam", 1)
+    beam += 2 * n_best if n_best > 1 else 0  # wider ones look for what a beam did not find
     return int(beam * sum(ratio * length + 10 for length in lengths))
 
 

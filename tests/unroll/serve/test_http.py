@@ -318,7 +318,7 @@ def test_other_pages_may_ask_only_where_they_are_named(predictor: Predictor) -> 
 def test_more_work_than_one_request_may_make_is_told_with_its_bound(port: int) -> None:
     status, content = ask(port, *["tea I " * 500] * 64, beam=100, max_length_ratio=10.0)
     assert status == 422
-    assert "at most 200,000" in content["error"]
+    assert "at most 100,000" in content["error"]
     assert "texts x beam x length" in content["error"]
 
 
