@@ -30,9 +30,8 @@ def code_sha256(pipeline: str) -> str:
     return hashlib.sha256(dump_json(used).encode()).hexdigest() if used else sources_sha256()
 
 
-def sources_sha256() -> str:
-    """Return a hash over the .py files of the library, those of its packages too, wherever it is called from."""
-    package = Path(unroll.__file__).parent
+def sources_sha256(package: Path = Path(unroll.__file__).parent) -> str:
+    """Return a hash over the .py files of the library, those of its packages too, or over those of a copy of it."""
     used = {path.relative_to(package).as_posix(): sha256(path) for path in sorted(package.rglob("*.py"))}
     return hashlib.sha256(dump_json(used).encode()).hexdigest()
 

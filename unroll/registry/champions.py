@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from unroll.artifacts import store
-from unroll.artifacts.manifest import identity
 from unroll.errors import IntegrityError, ParamsError
-from unroll.registry.names import CHAMPION, by_alias, or_none, resolve
+from unroll.registry import held
+from unroll.registry.names import CHAMPION, by_alias, or_none, version_of
 from unroll.registry.tracking import reaching, where
 
 if TYPE_CHECKING:
@@ -122,12 +122,10 @@ def _version(client: MlflowClient, name: str, number: str) -> ModelVersion:
 
 def _check(version: ModelVersion) -> None:
     """Refuse a version whose folder is not the one that was registered."""
-    place = resolve(f"models:/{version.name}/{version.version}")
-    found = identity(store.verify(place, "model"))
-    if found != version.tags["model.sha256"]:
-        raise IntegrityError(
-            f"{place}: is not the model that version {version.version} of {version.name} was registered with"
-        )
+    _, place = version_of(f"models:/{version.name}/{version.version}")
+    for line in held.wrong(version, place):
+        raise IntegrityError(line)
+    store.verify(place, "model")
 
 
 def _history(client: MlflowClient, name: str) -> list[str]:

@@ -91,6 +91,8 @@ def _meet(
     if champion is None or champion.version == version.version:
         return True, {"verdict": "first"}
     against = {"verdict.against": str(champion.version)}
+    if all(champion.tags.get(name) == version.tags[name] for name in ("model.sha256", "evaluation.sha256")):
+        return True, {"verdict": f"takes the place of version {champion.version}, the same model"} | against
     if champion.tags.get("main") != version.tags["main"]:
         return False, {"verdict": "main scores differ: not comparable"} | against
     before, name = _champion_answers(client, champion), f"version {champion.version}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from unroll.errors import ParamsError
+from unroll.registry import held
 from unroll.registry.tracking import reaching, where
 
 if TYPE_CHECKING:
@@ -30,30 +31,48 @@ def resolve(model: str) -> Path:
 
     Raises:
         ParamsError: there is no such model.
+        IntegrityError: its model or its search is not what the version was registered with, or is lost.
         ResourceError: the store cannot be reached.
     """
     if not model.startswith("models:"):
         return Path(model)
+    version, folder = version_of(model)
+    held.check(version, folder)
+    return folder
+
+
+def version_of(model: str) -> tuple[ModelVersion, Path]:
+    """Return the version that a registered name stands for, and its checkpoint folder, which is not looked into.
+
+    Raises:
+        ParamsError: there is no such model.
+        ResourceError: the store cannot be reached.
+    """
     match = re.fullmatch(r"models:/([^/@]+)(?:@([^/@]+)|/(\d+))", model)
     if not match:
         raise ParamsError(f"{model}: not a model; write models:/NAME@{CHAMPION}, models:/NAME/VERSION or a folder")
     name, alias, number = match.groups()
     with reaching() as client:
         version = by_alias(client, name, alias) if alias else or_none(lambda: client.get_model_version(name, number))
-        if version is None or "model.sha256" not in version.tags:
+        if version is None or held.MODEL not in version.tags:
             known = ", ".join(sorted(found.name for found in client.search_registered_models())) or "none yet"
             raise ParamsError(f"{model}: no such model in the {where()}; registered: {known}")
-        return _locate(client, version)
+        return version, _locate(client, version)
+
+
+def lost(client: MlflowClient, version: ModelVersion) -> bool:
+    """Return whether the files of a version in a local store are gone."""
+    place = _local(client, version)
+    return place is not None and not place.is_dir()
 
 
 def _locate(client: MlflowClient, version: ModelVersion) -> Path:
     """Return a version's checkpoint folder: where it lies, or in the cache, filled from the server if need be."""
     import mlflow
 
-    model_id = str(version.source).removeprefix("models:/")
-    uri = f"{client.get_logged_model(model_id).artifact_location}/artifacts"
-    if urlsplit(uri).scheme in ("", "file"):
-        return Path(unquote(urlsplit(uri).path)) / "model"
+    if local := _local(client, version):
+        return local
+    model_id, uri = _place(client, version)
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "unroll"
     folder = home / model_id
     if not folder.exists():
@@ -62,6 +81,17 @@ def _locate(client: MlflowClient, version: ModelVersion) -> Path:
             found = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=aside)
             os.replace(found, folder)
     return folder / "model"
+
+
+def _local(client: MlflowClient, version: ModelVersion) -> Path | None:
+    parts = urlsplit(_place(client, version)[1])
+    return Path(unquote(parts.path)) / "model" if parts.scheme in ("", "file") else None
+
+
+def _place(client: MlflowClient, version: ModelVersion) -> tuple[str, str]:
+    """Return (the id of a version's logged model, where its artifacts are)."""
+    model_id = str(version.source).removeprefix("models:/")
+    return model_id, f"{client.get_logged_model(model_id).artifact_location}/artifacts"
 
 
 def by_alias(client: MlflowClient, name: str, alias: str) -> ModelVersion | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from unroll.artifacts import store
-from unroll.artifacts.manifest import identity
-from unroll.errors import IntegrityError
 from unroll.evaluate import scoring
 from unroll.folders import Folders
 from unroll.params.evaluate import Evaluate
@@ -26,8 +24,6 @@ def asked_anew(champion: ModelVersion, evaluate: Evaluate, folders: Folders) -> 
         UnrollError: its folder cannot be read, is not what was registered, or is of another kind than the rows.
     """
     place = resolve(f"models:/{champion.name}/{champion.version}")
-    if identity(store.verify(place, "model")) != champion.tags["model.sha256"]:
-        raise IntegrityError(f"{place}: is not the model that was registered")
     store.verify(folders.prepared, "prepared")
     search = load_search(place.parent / "search.json")
     params = evaluate.model_copy(update={"search": search, "baseline": None})

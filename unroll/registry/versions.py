@@ -13,9 +13,9 @@ from unroll.artifacts import lineage, origin
 from unroll.folders import Folders, own
 from unroll.params.evaluate import Evaluate, Search
 from unroll.params.register import Register
-from unroll.registry import card
+from unroll.registry import card, held
 from unroll.registry.contest import CHALLENGER, judge
-from unroll.registry.names import CHAMPION
+from unroll.registry.names import CHAMPION, lost
 from unroll.registry.packing import log_model
 from unroll.registry.rescoring import asked_anew
 from unroll.registry.tracking import artifact_folder, reaching, root, run_name
@@ -71,8 +71,16 @@ def register(evaluate: Evaluate, params: Register, folders: Folders, run: str) -
     turn = processes.alone(own(root()) / "locks" / "registry", "the registry", TURN_SECONDS)
     with turn if artifact_folder() else nullcontext(), reaching() as client:
         before = _version_of(client, params.name, digests)
+        if before and lost(client, before):  # as after a disk was replaced: what it held is here
+            before = None
         version = before or _create_version(
-            client, log_model(client, evaluate.search, params.name, folders, run), params.name, folders, digests, scores
+            client,
+            log_model(client, evaluate.search, params.name, folders, run),
+            params.name,
+            folders,
+            digests,
+            scores,
+            evaluate.search,
         )
         anew = partial(asked_anew, evaluate=evaluate, folders=folders)
         verdict = version.tags.get("verdict") or judge(client, params, version, answers, anew)
@@ -94,12 +102,13 @@ def _create_version(
     folders: Folders,
     digests: Mapping[str, str],
     scores: Mapping[str, float],
+    search: Search,
 ) -> ModelVersion:
     from mlflow.exceptions import MlflowException
 
     with suppress(MlflowException):  # it is there already
         client.create_registered_model(name, description=REGISTRY_PAGE)
-    tags = {f"{key}.sha256": digest for key, digest in digests.items()}
+    tags = {f"{key}.sha256": digest for key, digest in digests.items()} | held.tags(search)
     tags |= {"code.sha256": origin.code_sha256(folders.pipeline), "pipeline": folders.pipeline}
     tags |= {key: card.shown(value) for key, value in scores.items()} | {"main": card.main_score(folders.reports)}
     description = f"{run_name(lineage.read_recipe(folders.model), digests['model'])}\n\n{card.headline(scores)}"
