@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tests.faults.conftest import until
+from tests.listening import listening
 from unroll.serve import connections
-from unroll.serve.connections import Connection
 
 pytestmark = pytest.mark.fault("bad request")
 ASKED = b"GET / HTTP/1.1\r\nHost: me\r\n\r\n"
@@ -30,20 +27,22 @@ async def page(_: object) -> Response:
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.setattr(connections, "HEAD_SECONDS", 0.5)
-    config = uvicorn.Config(Starlette(routes=[Route("/", page)]), port=0, log_level="critical", http=Connection)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    until(lambda: server.started)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    thread.join()
+    with listening(Starlette(routes=[Route("/", page)])) as found:
+        yield found
 
 
 def connect(port: int, said: bytes = b"") -> socket.socket:
     connection = socket.create_connection(("127.0.0.1", port), timeout=10)
     connection.sendall(said)
     return connection
+
+
+def received(connection: socket.socket, end: bytes) -> bytes:
+    """Return what comes, in however many parts, up to an end."""
+    found = b""
+    while not found.endswith(end) and (part := connection.recv(1000)):
+        found += part
+    return found
 
 
 @pytest.mark.parametrize("said", [b"", b"GET / HT", ASKED[:-2]])
@@ -62,7 +61,7 @@ def test_who_sends_a_letter_now_and_then_has_no_more_time(port: int) -> None:
 
 def test_a_second_request_that_is_half_a_one_is_given_up_too(port: int) -> None:
     with connect(port, ASKED) as connection:
-        assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+        assert received(connection, b"there").startswith(b"HTTP/1.1 200")
         connection.sendall(b"GET / HT")
         assert connection.recv(100) == b""
 
@@ -70,13 +69,13 @@ def test_a_second_request_that_is_half_a_one_is_given_up_too(port: int) -> None:
 def test_others_are_answered_meanwhile(port: int) -> None:
     silent = [connect(port, b"GET" * (number % 2)) for number in range(200)]
     with connect(port, ASKED) as connection:
-        assert connection.recv(1000).startswith(b"HTTP/1.1 200")
+        assert received(connection, b"there").startswith(b"HTTP/1.1 200")
     for connection in silent:
         connection.close()
 
 
 def test_what_is_no_http_is_told_in_json(port: int) -> None:
     with connect(port, b"\0\0\r\n\r\n") as connection:
-        head, _, body = connection.recv(1000).partition(b"\r\n\r\n")
+        head, _, body = received(connection, b"}").partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400")
     assert list(json.loads(body)) == ["error"]

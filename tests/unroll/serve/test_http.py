@@ -11,18 +11,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
 from tests import tiny
 from tests.faults.conftest import until
+from tests.listening import HOST, listening
 from unroll.predict import loading
 from unroll.predict.predictor import Predictor
-from unroll.serve.connections import Connection
 from unroll.serve.forms import BODY_BYTES, ROWS
 from unroll.serve.http import LOOPBACK, Settings, app
 
@@ -30,7 +29,6 @@ pytestmark = pytest.mark.fault("bad request")
 
 JSON = {"Content-Type": "application/json"}
 PATH = "/invocations"
-HOST = "127.0.0.1"
 
 
 @pytest.fixture(scope="module")
@@ -38,17 +36,9 @@ def predictor(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
     return loading.load(tiny.checkpoint(tmp_path_factory.mktemp("serving")))
 
 
-@contextmanager
-def serving(predictor: Predictor, settings: Settings | None = None) -> Iterator[int]:
-    """Yield the port of a server in a thread."""
-    config = uvicorn.Config(app(predictor, settings), HOST, 0, log_level="critical", http=Connection, ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    until(lambda: server.started)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    thread.join()
+def serving(predictor: Predictor, settings: Settings | None = None) -> AbstractContextManager[int]:
+    """Return a server, entered as its port."""
+    return listening(app(predictor, settings))
 
 
 @pytest.fixture(scope="module")
