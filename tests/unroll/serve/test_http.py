@@ -251,6 +251,33 @@ def test_the_command_tells_where_it_answers_and_ends_when_told_to(tmp_path: Path
         assert server.stderr.read() == ""
 
 
+def test_what_was_begun_is_answered_before_it_ends(tmp_path: Path) -> None:
+    with socket.create_server((HOST, 0)) as taken:
+        port = taken.getsockname()[1]
+    command = [sys.executable, "-c", "from unroll.cli import main; main()", "serve", str(tiny.checkpoint(tmp_path))]
+    command += ["--port", str(port), "--threads", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        assert server.stderr
+        server.stdout.readline()
+        found: list[tuple[int, Any]] = []
+        many = threading.Thread(target=lambda: found.append(ask(port, *["I drink milk and tea"] * 200, beam=10)))
+        many.start()
+        until(lambda: "unroll_requests_open 2.0" in metrics(port))  # that one, and this
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0
+        many.join()
+        assert server.stderr.read() == ""
+    ((status, content),) = found
+    assert (status, len(content["predictions"])) == (200, 200)
+
+
+def metrics(port: int) -> str:
+    connection = http.client.HTTPConnection(HOST, port, timeout=30)
+    connection.request("GET", "/metrics")
+    return connection.getresponse().read().decode()
+
+
 def test_several_workers_answer_at_one_port(tmp_path: Path) -> None:
     with socket.create_server((HOST, 0)) as taken:
         port = taken.getsockname()[1]
@@ -389,9 +416,7 @@ def test_the_pages_come_from_here_alone(port: int) -> None:
 
 def test_it_counts_what_it_does(port: int) -> None:
     def counted() -> dict[str, float]:
-        connection = http.client.HTTPConnection(HOST, port, timeout=30)
-        connection.request("GET", "/metrics")
-        lines = connection.getresponse().read().decode().splitlines()
+        lines = metrics(port).splitlines()
         return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
 
     before = counted()
