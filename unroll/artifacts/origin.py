@@ -30,8 +30,9 @@ def code_sha256(pipeline: str) -> str:
     return hashlib.sha256(dump_json(used).encode()).hexdigest() if used else sources_sha256()
 
 
-def sources_sha256(package: Path = Path(unroll.__file__).parent) -> str:
+def sources_sha256(package: Path | None = None) -> str:
     """Return a hash over the .py files of the library, those of its packages too, or over those of a copy of it."""
+    package = package or Path(unroll.__file__).parent
     used = {path.relative_to(package).as_posix(): sha256(path) for path in sorted(package.rglob("*.py"))}
     return hashlib.sha256(dump_json(used).encode()).hexdigest()
 

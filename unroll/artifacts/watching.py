@@ -114,9 +114,8 @@ def other_recipe(pipeline: Pipeline, folders: Folders) -> str:
 
 
 def _declared(root: Path, stage: str, pipeline: str) -> dict[str, Any]:
-    stages = (_yaml(root / "dvc.yaml") or {}).get("stages", {})
-    declared = stages.get(stage, {}).get("do", {})
-    item = ((_yaml(root / "params.yaml") or {}).get("pipelines") or {}).get(pipeline, "")
+    declared = _part(_yaml(root / "dvc.yaml"), f"stages.{stage}.do") or {}
+    item = _part(_yaml(root / "params.yaml"), f"pipelines.{pipeline}")
     text = json.dumps(declared).replace("${key}", pipeline).replace("${item}", str(item))
     found: dict[str, Any] = json.loads(text)
     return found

@@ -33,5 +33,5 @@ def test_another_model_in_its_place_is_not_asked(home: Path) -> None:
     first, second = (names.resolve(f"models:/translate/{number}") for number in "12")
     first.rename(first.with_name("aside"))
     second.rename(first)
-    with pytest.raises(IntegrityError, match="is not the model that was registered"):
+    with pytest.raises(IntegrityError, match="is not the model that version 1"):
         asked_anew(version("1"), settings().evaluate, make_folders(home / "new", answers(3), seed=3))
