@@ -77,7 +77,7 @@ class Ground:
     def _compare(self, now: Iterable[tuple[str, str]]) -> None:
         for name, value in now:
             if value != (before := self._before[name]):
-                told = f" from {before} to {value}" if ": " in name else ""
+                told = " from {} to {}".format(*_apart(before, value)) if ": " in name else ""
                 raise IntegrityError(
                     f"{name} changed{told} while {self._stage}@{self._pipeline} ran: what it made is of neither, and "
                     "is not put in place; run it again, or set it back first: a training then goes on from its snapshot"
@@ -90,7 +90,15 @@ class Ground:
         for file, name in self._params:
             if file not in values:
                 values[file] = _yaml(self._root / file)
-            yield f"{file}: {name}", json.dumps(_part(values[file], name), sort_keys=True, default=str)[:200]
+            yield f"{file}: {name}", json.dumps(_part(values[file], name), sort_keys=True, default=str)
+
+
+def _apart(before: str, after: str) -> tuple[str, str]:
+    """Return two texts about the place at which they differ first."""
+    pairs = enumerate(zip(before, after, strict=False))
+    place = next((place for place, (one, other) in pairs if one != other), min(len(before), len(after)))
+    about = slice(max(place - 60, 0), place + 60)
+    return before[about], after[about]
 
 
 def missing(root: Path, ground: Ground) -> str:

@@ -143,6 +143,16 @@ def test_what_was_set_back_is_as_it_was(root: Path) -> None:
     ground.check("model")
 
 
+def test_a_parameter_at_the_end_of_a_long_section_counts_as_any_other(root: Path) -> None:
+    section = {f"parameter_{number:03}": number for number in range(200)} | {"warmup": 10}
+    (root / "pipelines" / "mine.yaml").write_text(yaml.safe_dump(FILE | {"train": section}))
+    ground = Ground(root, "train", "mine")
+    edit(root, "pipelines/mine.yaml", "warmup: 10", "warmup: 90")
+    with pytest.raises(IntegrityError, match=r'"warmup": 10.* to .*"warmup": 90') as refused:
+        ground.check()
+    assert len(str(refused.value)) < 500
+
+
 def test_without_dvc_there_is_nothing_to_watch(tmp_path: Path) -> None:
     Ground(tmp_path, "train", "mine").check()
 
