@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,12 @@ from tests.faults.conftest import until
 from unroll.serve.connections import Connection
 
 HOST = "127.0.0.1"
+
+
+def free_port() -> int:
+    """Return a port that nobody listens at."""
+    with socket.create_server((HOST, 0)) as taken:
+        return int(taken.getsockname()[1])
 
 
 @contextmanager

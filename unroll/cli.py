@@ -201,8 +201,9 @@ def verify(
     """Compute every hash again, down to the raw files, and name the files that are not what they were."""
     from unroll.artifacts.verification import folders, rotten, wrong
 
-    checked, found = 0, [line for place in places or () for line in _broken_word(place)]
-    there = [_place(place) for place in places or ["data"]]
+    looked = [_looked_up(place) for place in places or ["data"]]
+    checked, found = 0, [line for _, lines in looked for line in lines]
+    there = [place for place, _ in looked]
     for folder in [folder for place in there if place.is_dir() or not found for folder in folders(place)]:
         told = list(wrong(folder))
         print(f"{'rotten' if told else 'whole'}\t{folder}")
@@ -389,23 +390,16 @@ def _folder(model: str) -> Path:
         return resolve(model)
 
 
-def _place(place: str) -> Path:
-    """Return the folder that a name stands for, whatever is in it."""
+def _looked_up(place: str) -> tuple[Path, list[str]]:
+    """Return the folder that a name stands for, and what of a registered version is not what its tags say."""
     if not place.startswith("models:"):
-        return Path(place)
+        return Path(place), []
     with needing("track", "a registered model"):
-        from unroll.registry.names import version_of
-
-        return version_of(place)[1]
-
-
-def _broken_word(place: str) -> Iterator[str]:
-    """Yield what of a registered version is not what its tags say."""
-    if place.startswith("models:"):
         from unroll.registry.held import wrong
         from unroll.registry.names import version_of
 
-        yield from wrong(*version_of(place))
+        version, folder = version_of(place)
+        return folder, list(wrong(version, folder))
 
 
 def _check(command: str, model: str, recipe: Recipe) -> None:

@@ -24,6 +24,11 @@ Ask = Callable[[Sequence[str], int, Search], list[list["Prediction"]]]
 """(texts, n_best, search) -> the answers to each"""
 
 
+def room(search: Search) -> int:
+    """Return how many sentences a batch has at most."""
+    return max(HYPOTHESES // getattr(search, "beam", 1), 1)
+
+
 class Job:
     """A request on its way: its texts, those that nobody has taken yet, and the answers so far."""
 
@@ -95,13 +100,13 @@ class Batcher:
         """Take a batch: texts of the request that waits longest, and of those that are asked like it."""
         first = self._jobs[0]
         if isinstance(first.search, Sample):  # which draws by how often it was asked a text before
-            alike, room = [first], len(first.texts)
+            alike, most = [first], len(first.texts)
         else:
             alike = [job for job in self._jobs if job.goes_with(first)] if self._together else [first]
-            room = max(HYPOTHESES // getattr(first.search, "beam", 1), 1)
+            most = room(first.search)
         taken: list[tuple[Job, int]] = []
-        while len(taken) < room and (givers := [job for job in alike if job.waiting]):
-            taken += [(job, job.waiting.popleft()) for job in givers[: room - len(taken)]]
+        while len(taken) < most and (givers := [job for job in alike if job.waiting]):
+            taken += [(job, job.waiting.popleft()) for job in givers[: most - len(taken)]]
         for job in alike:  # who is not done waits behind the others
             self._jobs.remove(job)
             if job.waiting:

@@ -37,7 +37,7 @@ from uvicorn.supervisors import Multiprocess
 from unroll.errors import DataError, ParamsError
 from unroll.params.evaluate import Sample, Search
 from unroll.serve.answering import asked, check
-from unroll.serve.batching import HYPOTHESES, Batcher
+from unroll.serve.batching import Batcher, room
 from unroll.serve.connections import Connection, quiet
 from unroll.serve.forms import BODY_BYTES, Answer, Answers, Question, Refusal, RefusedError, question, read
 from unroll.serve.metrics import Metrics
@@ -147,8 +147,7 @@ class _Server:
             self._batchers = {}
 
     def _ask(self, texts: Sequence[str], n_best: int, search: Search) -> list[list[Prediction]]:
-        rows = max(HYPOTHESES // getattr(search, "beam", 1), 1)
-        narrow = search.model_copy(update={"batch_sentences": min(search.batch_sentences, rows)})
+        narrow = search.model_copy(update={"batch_sentences": min(search.batch_sentences, room(search))})
         return list(self._predictor.stream(texts, n_best, narrow))
 
     async def invocations(self, request: Request) -> Response:

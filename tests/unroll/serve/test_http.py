@@ -19,7 +19,7 @@ import pytest
 
 from tests import tiny
 from tests.faults.conftest import until
-from tests.listening import HOST, listening
+from tests.listening import HOST, free_port, listening
 from unroll.predict import loading
 from unroll.predict.predictor import Predictor
 from unroll.serve.forms import BODY_BYTES, ROWS
@@ -230,8 +230,7 @@ def test_several_ask_at_once(port: int) -> None:
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_tells_where_it_answers_and_ends_when_told_to(tmp_path: Path, end: signal.Signals) -> None:
-    with socket.create_server((HOST, 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     model = tiny.checkpoint(tmp_path)
     command = [sys.executable, "-c", "from unroll.cli import main; main()", "serve", str(model), "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
@@ -252,8 +251,7 @@ def test_the_command_tells_where_it_answers_and_ends_when_told_to(tmp_path: Path
 
 
 def test_what_was_begun_is_answered_before_it_ends(tmp_path: Path) -> None:
-    with socket.create_server((HOST, 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-c", "from unroll.cli import main; main()", "serve", str(tiny.checkpoint(tmp_path))]
     command += ["--port", str(port), "--threads", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
@@ -279,8 +277,7 @@ def metrics(port: int) -> str:
 
 
 def test_several_workers_answer_at_one_port(tmp_path: Path) -> None:
-    with socket.create_server((HOST, 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-c", "from unroll.cli import main; main()", "serve", str(tiny.checkpoint(tmp_path))]
     command += ["--port", str(port), "--workers", "2", "--threads", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:

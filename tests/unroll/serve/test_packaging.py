@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests import tiny
+from tests.listening import free_port
 from unroll.errors import IntegrityError, ParamsError, ResourceError
 from unroll.predict import loading
 from unroll.serve.packaging import needed, package, pinned
@@ -26,8 +26,7 @@ def test_it_is_served_from_its_folder_alone_as_it_was_scored(tmp_path: Path) -> 
     search = tiny.pipeline().evaluate.search.model_copy(update={"beam": 2, "length_penalty": 0.5})
     model, folder = tiny.checkpoint(tmp_path), tmp_path / "out"
     package(model, search, folder)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [sys.executable, "-m", "unroll", "serve", "model", "--port", str(port)]
     with subprocess.Popen(command, cwd=folder, env=clean, stdout=subprocess.PIPE, text=True) as server:
