@@ -23,8 +23,8 @@ from unroll.params.reading import dump, grid, load
 ROOT = Path(__file__).parents[1]
 TOPS = ("unroll", "stages")
 ORDER = [
-    "errors", "extras", "processes", "shapes", "folders", "asking", "params", "artifacts", "parts", "data", "nn",
-    "predict", "training", "evaluate", "registry", "serve", "face", "cli", "__main__",
+    "telling", "plain", "errors", "extras", "processes", "shapes", "folders", "asking", "params", "artifacts", "parts",
+    "data", "nn", "predict", "training", "evaluate", "registry", "serve", "face", "cli", "__main__",
 ]  # fmt: skip
 """The packages of `unroll` and the modules beside them, as data flows: each may import those before it."""
 RESERVED = {
@@ -41,6 +41,8 @@ PURE = {"unroll.nn": ("params", "data", "errors"), "unroll.predict.search": ()}
 INERT = {
     "stages": "reads the parameters, holds a lock, and runs a stage",
     "unroll": "finds names when they are first used",
+    "unroll.telling": "words for people",
+    "unroll.plain": "reads what is there, or refuses it",
     "unroll.errors": "words for people",
     "unroll.extras": "words for people",
     "unroll.processes": "locks and signals",

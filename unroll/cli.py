@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -11,15 +12,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unroll import processes
+from unroll import processes, telling
 from unroll.asking import able, by_command
 from unroll.errors import DataError, IntegrityError, ParamsError, one_line
 from unroll.extras import needing
+from unroll.folders import is_folder
 
 if TYPE_CHECKING:
     from unroll.params.evaluate import Search
     from unroll.params.pipeline import Recipe
     from unroll.predict.predictor import Prediction, Predictor
+
+LONGEST_LINE = 2**20
+"""Bytes of a line of stdin: models read fewer."""
 
 app = typer.Typer(
     help="Recurrent sequence models, from raw text to a registered model.",
@@ -202,16 +207,16 @@ def verify(
     from unroll.artifacts.verification import folders, rotten, wrong
 
     looked = [_looked_up(place) for place in places or ["data"]]
-    checked, found = 0, [line for _, lines in looked for line in lines]
+    checked, found = 0, [complaint for _, complaints in looked for complaint in complaints]
     there = [place for place, _ in looked]
-    for folder in [folder for place in there if place.is_dir() or not found for folder in folders(place)]:
+    for folder in [folder for place in there if is_folder(place) or not found for folder in folders(place)]:
         told = list(wrong(folder))
-        print(f"{'rotten' if told else 'whole'}\t{folder}")
+        print(f"{'rotten' if told else 'whole'}\t{telling.line(str(folder))}")
         checked, found = checked + 1, found + told
     if not places or remote:
         found += rotten(Path("dvc.lock"), remote)
-    for line in found:
-        print(f"unroll: {line}", file=sys.stderr)
+    for complaint in found:
+        print(f"unroll: {telling.line(complaint)}", file=sys.stderr)
     if found:
         raise IntegrityError(f"{len(found)} found wrong, {checked} folders checked; fix what is named above")
 
@@ -296,7 +301,7 @@ def versions(name: Registered) -> None:
         from unroll.registry.champions import versions as known
 
         for one in known(name):
-            print("\t".join([one.version, " ".join(one.aliases), one.main, one.verdict]))
+            print(telling.harmless("\t".join([one.version, " ".join(one.aliases), one.main, one.verdict])))
 
 
 @app.command()
@@ -376,7 +381,7 @@ def _about(model: str) -> dict[str, str]:
     from unroll.face import __version__
 
     place = _folder(model)
-    weights = read_manifest(place)["files"]["model.safetensors"] if place.is_dir() else ""
+    weights = read_manifest(place)["files"]["model.safetensors"] if is_folder(place) else ""
     return {"unroll": __version__, "model": model if model.startswith("models:") else place.name, "weights": weights}
 
 
@@ -437,7 +442,7 @@ def _answer(
     )
     for number, predictions in enumerate(answers, 1):
         for prediction in predictions:
-            print(show(prediction), flush=typed)
+            print(telling.harmless(show(prediction)), flush=typed)
         if predictions[0].truncated:
             print(f"unroll: line {number}: too long; only its beginning was read", file=sys.stderr)
         if predictions[0].cut_off and search.kind == "beam":  # of drawn texts --max-tokens is the end
@@ -452,9 +457,15 @@ def _prompts() -> Iterator[str]:
 
 
 def _stdin_lines() -> Iterator[str]:
-    for number, line in enumerate(sys.stdin.buffer, 1):
+    """Yield the lines of stdin; of one that no model reads to its end the beginning."""
+    number = 0
+    while raw := sys.stdin.buffer.readline(LONGEST_LINE):
+        number, rest = number + 1, raw
+        while len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):
+            rest = sys.stdin.buffer.readline(LONGEST_LINE)
         try:
-            yield line.rstrip(b"\r\n").decode()
+            decoder = getincrementaldecoder("utf-8")()  # no character is wrong for being cut in two
+            yield decoder.decode(raw.rstrip(b"\r\n"), final=rest is raw)
         except UnicodeDecodeError as error:
             raise DataError(
                 f"stdin:{number}: not UTF-8 ({error.reason}); convert it first, for example with iconv"

@@ -8,14 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+from unroll.telling import line
+
 
 class UnrollError(Exception):
-    """A failure that a person can fix. The message says what, where, and how to fix it, in one line."""
+    """A failure that a person can fix. The message says what, where, and how to fix it, in one harmless line."""
 
     exit_code = 1
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))  # what libraries say may take several
+        super().__init__(line(message))  # what libraries say may take several, and what files hold is told
 
 
 class ParamsError(UnrollError):

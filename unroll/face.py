@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from unroll.errors import ParamsError
 from unroll.extras import needing
+from unroll.folders import is_folder
 
 if TYPE_CHECKING:
     from unroll.params.evaluate import Search
@@ -40,7 +41,7 @@ def load(place: str | Path, search: Search | None = None, threads: int | None = 
             from unroll.registry.names import resolve
 
             folder = resolve(str(place))
-    elif not folder.is_dir():
+    elif not is_folder(folder):
         raise ParamsError(
             f"{place}: no such folder; make one with make repro, or name a registered version: models:/NAME@champion"
         )

@@ -12,6 +12,7 @@ from unroll.artifacts.manifest import Manifest, identity
 from unroll.errors import IntegrityError
 from unroll.params.pipeline import Recipe
 from unroll.params.reading import dump, load_recipe
+from unroll.telling import harmless
 
 NAMES = {
     "parts": "parts",
@@ -63,7 +64,7 @@ def describe(folder: Path) -> str:
     sizes = "\n".join(f"    {name:24} {(folder / name).stat().st_size:>12,} bytes" for name in manifest["files"])
     told = [line for name in ("tokenize", "embed", "model", "train") for line in _lines(name, settings[name])]
     drawn = "\n".join(fill(f"    {name:16} {text}", 100, subsequent_indent=21 * " ") for name, text in told)
-    return f"{tree(manifest)}\n\nfiles\n{sizes}\n\n{settings['shape']}\n{drawn}\n"
+    return harmless(f"{tree(manifest)}\n\nfiles\n{sizes}\n\n{settings['shape']}\n{drawn}\n")
 
 
 def read_recipe(folder: Path) -> Recipe:

@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from unroll.params.sections import inside
 
 FORMAT = 1
 """To be raised with what a manifest says: DVC watches this number, and then makes every output again."""
 MANIFEST = "manifest.json"
 Manifest = dict[str, Any]
+_KIND, _DIGEST = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}"), re.compile(r"[0-9a-f]{64}")
 
 
 def sha256(path: Path) -> str:
@@ -47,3 +51,20 @@ def signed(kind: str, files: Mapping[str, str], inputs: Mapping[str, Manifest]) 
     """Return a manifest with its own hash in it."""
     unsigned = {"kind": kind, "files": dict(files), "inputs": dict(inputs)}
     return unsigned | {"sha256": identity(unsigned)}
+
+
+def hold(manifest: Any) -> None:
+    """Do nothing if a manifest, and each in it, has the form above: kinds, files inside their folder, and hashes.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: it has not.
+    """
+    if not _KIND.fullmatch(manifest["kind"]) or not _DIGEST.fullmatch(manifest["sha256"]):
+        raise ValueError("no kind, or no hash")
+    for name, digest in manifest["files"].items():
+        if inside(name).split("/")[0] == MANIFEST or not _DIGEST.fullmatch(digest):
+            raise ValueError(f"'{name}' is no file with a hash")
+    for kind, parent in manifest["inputs"].items():
+        if not _KIND.fullmatch(kind):
+            raise ValueError(f"'{kind}' is no kind")
+        hold(parent)

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from unroll.artifacts.manifest import MANIFEST, Manifest, dump_json, sha256, signed
+from unroll import plain
+from unroll.artifacts.manifest import MANIFEST, Manifest, dump_json, hold, sha256, signed
 from unroll.errors import IntegrityError
 
 
@@ -111,10 +112,11 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        text = path.read_text(encoding="utf-8")
+        text = plain.read_text(path)
         found: Manifest = json.loads(text)
-        whole = text == dump_json(signed(str(found["kind"]), found["files"], found["inputs"]))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        hold(found)
+        whole = text == dump_json(signed(found["kind"], found["files"], found["inputs"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         advice = "make the folder again with dvc repro"
         raise IntegrityError(f"{folder}: no readable {MANIFEST} ({error}); {advice}") from None
     if not whole:
@@ -126,4 +128,9 @@ def _files(folder: Path) -> list[Path]:
     for path in folder.rglob("*"):
         if path.is_symlink():
             raise IntegrityError(f"{path}: a link; an artifact holds plain files only")
+        if not path.is_dir():
+            try:
+                plain.hold(path)
+            except OSError as error:
+                raise IntegrityError(f"{path}: {error}; an artifact holds plain files only") from None
     return sorted(path for path in folder.rglob("*") if path.is_file())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,13 @@ from typing import Any
 import yaml
 from tqdm import tqdm
 
+from unroll import plain
 from unroll.artifacts import store
 from unroll.artifacts.manifest import MANIFEST
 from unroll.errors import IntegrityError, ParamsError, ResourceError
+from unroll.folders import is_folder
+
+OBJECT = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
 
 def folders(place: Path) -> list[Path]:
@@ -26,7 +31,7 @@ def folders(place: Path) -> list[Path]:
     Raises:
         ParamsError: there is none.
     """
-    if found := sorted(path.parent for path in place.rglob(MANIFEST)):
+    if is_folder(place) and (found := sorted(path.parent for path in place.rglob(MANIFEST))):
         return found
     raise ParamsError(f"{place}: no artifact here or below: name a model, data/PIPELINE, or models:/NAME@champion")
 
@@ -52,13 +57,13 @@ def rotten(lock: Path, remote: bool) -> Iterator[str]:
     Args:
         lock: a dvc.lock, which names the objects.
     Raises:
+        IntegrityError: it is no such file.
         ResourceError: the remote cannot be read.
     """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
-    stages = yaml.safe_load(lock.read_text(encoding="utf-8")).get("stages", {})
-    outs = {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", []) if "md5" in out}
+    outs = _outs(lock)
     try:
         with Repo(str(lock.parent)) as repo:
             stores = {"cache": repo.cache.local} | ({"remote": repo.cloud.get_remote_odb()} if remote else {})
@@ -68,6 +73,27 @@ def rotten(lock: Path, remote: bool) -> Iterator[str]:
                     yield from _rotten(store, path, oid, read)
     except (DvcException, OSError) as error:
         raise ResourceError(f"DVC's cache or remote cannot be read: {error}; see dvc remote list") from None
+
+
+def _outs(lock: Path) -> dict[str, str]:
+    """Return {path: the hash of what DVC has for it} of a dvc.lock."""
+    try:
+        stages = yaml.load(plain.read_text(lock), getattr(yaml, "CSafeLoader", yaml.SafeLoader)).get("stages", {})
+        outs = [out for stage in stages.values() for out in stage.get("outs", []) if "md5" in out]
+        return {str(out["path"]): _object(out["md5"]) for out in outs}
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError, yaml.YAMLError) as error:
+        raise IntegrityError(f"{lock}: not what DVC wrote: {error}; git checkout {lock.name}") from None
+
+
+def _object(name: Any) -> str:
+    """Return the name of an object of DVC's cache, which is below its folder.
+
+    Raises:
+        ValueError: it is no such name.
+    """
+    if not isinstance(name, str) or not OBJECT.fullmatch(name):
+        raise ValueError(f"'{str(name)[:60]}' names no object")
+    return name
 
 
 def _rotten(store: Any, path: str, oid: str, read: set[str]) -> Iterator[str]:
@@ -81,5 +107,11 @@ def _rotten(store: Any, path: str, oid: str, read: set[str]) -> Iterator[str]:
     if digest != oid.removesuffix(".dir"):
         yield f"{file}: is not what DVC put there for {path}; delete it, then dvc fetch or dvc repro makes it again"
     elif oid.endswith(".dir"):
-        for entry in json.loads(store.fs.read_text(file)):
-            yield from _rotten(store, f"{path}/{entry['relpath']}", entry["md5"], read)
+        try:
+            listed = json.loads(store.fs.read_text(file))
+            inner = [(f"{path}/{entry['relpath']}", _object(entry["md5"])) for entry in listed]
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            yield f"{file}: is no list of the files of {path}: {error}; delete it, then dvc fetch or dvc repro"
+            return
+        for name, entry in inner:
+            yield from _rotten(store, name, entry, read)

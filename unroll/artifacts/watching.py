@@ -14,14 +14,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from unroll.artifacts import lineage
 from unroll.artifacts.manifest import sha256
-from unroll.errors import IntegrityError, UnrollError
+from unroll.errors import IntegrityError, ParamsError, UnrollError
 from unroll.folders import Folders
 from unroll.params.pipeline import Pipeline
-from unroll.params.reading import dump
+from unroll.params.reading import dump, read_yaml
 
 ABSENT = "nothing"
 LATER = ("unroll/serve/served.py",)
@@ -131,8 +129,8 @@ def _declared(root: Path, stage: str, pipeline: str) -> dict[str, Any]:
 
 def _yaml(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):  # whoever reads it says what is wrong with it
+        return read_yaml(path)
+    except ParamsError:  # whoever reads it says what is wrong with it
         return None
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from unroll.params.sections import Count, RelativePath, Section
+from unroll.params.sections import Count, RelativePath, Section, Seed, Size
 
 
 class Embed(Section):
@@ -16,14 +16,14 @@ class Embed(Section):
     """one_hot: no embeddings; the first layer reads vectors of the vocabulary's length, all zeros but for a one"""
     frozen: bool
     """embeddings stay as they start"""
-    dimensions: Count
+    dimensions: Size
     row_length: Annotated[float, Field(gt=0)]
     """root mean square length of a row at the start: shorter ones make tied output layers slow to start, longer ones
     slow to change"""
     epochs: Count
     window: Count
     negatives: Count
-    seed: int
+    seed: Seed
     neighbours_of: tuple[str, ...]
     """words whose nearest neighbours are reported and drawn"""
     source_vectors: RelativePath | None

@@ -45,6 +45,8 @@ def explain(kind: type[BaseModel], error: ValidationError, section: Any) -> str:
     hint = ""
     if isinstance(here, str) and problem["type"] in {"float_type", "int_type"}:
         hint = _number_hint(here)
+    if problem["type"] == "string_type" and here is not None:
+        hint = "; put it in quotes (YAML takes words such as no and on, days and numbers for something else)"
     return f"{name}: {message}, not {here!r}{hint}"
 
 

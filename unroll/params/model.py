@@ -6,15 +6,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
-from unroll.params.sections import Count, Fraction, Name, Section
+from unroll.params.sections import Depth, Fraction, Name, Section, Size
 
 
 class VectorEncoderParams(Section):
     """Each item is read on its own: y = f(W x + b), layer upon layer."""
 
     kind: Literal["vector"]
-    hidden: Count
-    layers: Annotated[int, Field(ge=0)]
+    hidden: Size
+    layers: Annotated[int, Field(ge=0, le=100)]
     """0 hands the item on as it is"""
     activation: Literal["tanh", "relu"]
 
@@ -24,9 +24,9 @@ class SequenceEncoderParams(Section):
 
     kind: Literal["sequence"]
     cell: Name
-    hidden: Count
+    hidden: Size
     """of a position; each of two directions has half of it"""
-    layers: Count
+    layers: Depth
     bidirectional: bool
     residual: bool
 
@@ -75,13 +75,13 @@ class DecoderParams(HeadParams):
     context: Name
     """C, from which the decoder starts: as in ClassifierParams"""
     cell: Name
-    hidden: Count
-    layers: Count
+    hidden: Size
+    layers: Depth
     residual: bool
     attention: Name
-    window: Count | None
+    window: Size | None
     """source positions on either side of the centre that local_m and local_p look at; null for the others"""
-    positions: Count | None
+    positions: Size | None
     """source positions, from the first, that location and hard have weights for; null for the others"""
     query: Literal["before", "after"]
     """the state that looks back: from before the decoder's step (Bahdanau) or from after it (Luong)"""

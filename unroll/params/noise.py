@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from unroll.params.sections import Count, Section
+from unroll.params.sections import Count, Section, Seed
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -16,7 +16,7 @@ class Noise(Section):
 
     copies: Count
     """training reads all of them before it reads one again"""
-    seed: int
+    seed: Seed
     joined: Share
     """a row stands behind the one before, as sentences follow each other"""
     words: Share

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from unroll import plain
 from unroll.errors import ParamsError
 from unroll.folders import PIPELINE_FILES, check_name
 from unroll.params.evaluate import Search
@@ -28,29 +29,66 @@ NO_PARTS = "unroll/parts.py"
 """What the grid names for a pipeline without parts of its own."""
 
 
+MOST_BYTES, MOST_NODES = 2**18, 2**16
+"""Of a YAML file: its length, and its keys and values where every alias is written out."""
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML as it is everywhere, but a key that stands twice is refused instead of forgotten."""
+    """YAML as it is everywhere, but a key that stands twice is refused instead of forgotten, and so is a bomb."""
+
+    def get_single_node(self) -> yaml.Node | None:
+        node = super().get_single_node()
+        if _nodes(node, {}) > MOST_NODES:
+            raise yaml.composer.ComposerError(None, None, "its aliases stand for too much; write it out")
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
-        for place, key in enumerate(keys):
-            if key in keys[:place]:
-                line = node.value[place][0].start_mark.line + 1
-                raise yaml.constructor.ConstructorError(None, None, f"line {line}: the key '{key}' stands there twice")
+        seen: set[Hashable] = set()
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                continue
+            name = self.construct_object(key, deep=True)
+            if not isinstance(name, Hashable):
+                raise yaml.constructor.ConstructorError(None, None, f"line {_line(key)}: a list or section for a key")
+            if name in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"line {_line(key)}: the key '{name}' stands there twice"
+                )
+            seen.add(name)
         return super().construct_mapping(node, deep)
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _nodes(node: Any, known: dict[int, int]) -> int:
+    """Return how many nodes a node stands for, each alias counted as what it names.
+
+    Raises:
+        RecursionError: it is part of itself, or nested too deeply.
+    """
+    if id(node) not in known:
+        inner = node.value if isinstance(node, yaml.CollectionNode) else ()
+        parts = (part for entry in inner for part in (entry if isinstance(entry, tuple) else (entry,)))
+        known[id(node)] = 1 + sum(_nodes(part, known) for part in parts)
+    return known[id(node)]
 
 
 def read_yaml(path: Path) -> Any:
     """Return what a YAML file holds.
 
     Raises:
-        ParamsError: it is missing or is not YAML, or a key stands twice.
+        ParamsError: it is missing, no plain file, too long or not YAML, a key stands twice, or its aliases stand for
+            more than any pipeline needs.
     """
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        return yaml.load(plain.read_text(path, MOST_BYTES), _Loader)
     except FileNotFoundError:
         raise ParamsError(f"{path}: no such file{_others(path)}") from None
-    except (OSError, ValueError, TypeError, RecursionError, yaml.YAMLError) as error:  # a ValueError: 2020-13-45
+    except RecursionError:
+        raise ParamsError(f"{path}: refers to itself, or is nested too deeply; write it out flat") from None
+    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:  # a ValueError: 2020-13-45
         raise ParamsError(f"{path}: cannot be read: {error}") from None
 
 
@@ -187,7 +225,7 @@ class _Machines(Section):
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(plain.read_text(path, MOST_BYTES))
     except (OSError, ValueError, RecursionError) as error:
         raise ParamsError(f"{path}: cannot be read: {error}") from None
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from unroll.params.sections import Count, Section
+from unroll.params.sections import Section, Size
 
 
 class Pieces(Section):
@@ -35,7 +35,7 @@ class Vectors(Section):
     """No tokens: numbers parted by spaces are a vector, semicolons part vectors."""
 
     kind: Literal["vectors"]
-    width: Count
+    width: Size
     """numbers in a vector"""
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from unroll.params.sections import Count, Fraction, Section
+from unroll.params.sections import Count, Fraction, Section, Seed
 
 
 class Train(Section):
@@ -40,14 +40,14 @@ class Train(Section):
     average: Count
     """the weights kept are the mean of this many best checkpoints"""
     precision: Literal["32-true", "bf16-mixed", "16-mixed"]
-    seed: int
+    seed: Seed
 
 
 class Machine(Section):
     """What a machine has; params.yaml says so for all pipelines. Another number of threads rounds otherwise."""
 
     accelerator: Literal["auto", "cpu", "cuda"]
-    processes: Count
+    processes: Annotated[int, Field(ge=1, le=1024)]
     """that share the rows of each batch; each has its own accelerator, or `threads` of its own"""
-    threads: Count
+    threads: Annotated[int, Field(ge=1, le=1024)]
     """of a training, and of an evaluation"""

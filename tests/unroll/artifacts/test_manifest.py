@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unroll.artifacts.manifest import dump_json, identity, sha256, signed
+from unroll.artifacts.manifest import dump_json, hold, identity, sha256, signed
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -77,3 +77,41 @@ def test_a_manifest_signs_the_rest_of_itself() -> None:
 def test_what_differs_anywhere_is_another_folder(other: dict[str, Any]) -> None:
     assert identity(other) != identity(RAW)
     assert other["sha256"] != RAW["sha256"]
+
+
+HASH = "0" * 64
+
+
+def form(**changes: Any) -> Any:
+    return {"kind": "raw", "files": {"a/b.tsv": HASH}, "inputs": {}, "sha256": HASH} | changes
+
+
+def test_a_manifest_with_its_ancestry_is_held_to_its_form() -> None:
+    hold(form())
+    hold(form(kind="model", inputs={"raw": form(), "parts": form(kind="parts")}))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": "\x1b[2J"},
+        {"kind": 3},
+        {"kind": ""},
+        {"sha256": "0"},
+        {"files": []},
+        {"files": {"../a": HASH}},
+        {"files": {"/a": HASH}},
+        {"files": {"a\0": HASH}},
+        {"files": {"a" * 256: HASH}},
+        {"files": {"./manifest.json": HASH}},
+        {"files": {"manifest.json/a": HASH}},
+        {"files": {"a": 3}},
+        {"files": {"a": "0"}},
+        {"inputs": {"raw": 3}},
+        {"inputs": {"../raw": form()}},
+        {"inputs": {"raw": form(files={"../a": HASH})}},
+    ],
+)
+def test_a_manifest_of_another_form_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises((ValueError, TypeError, KeyError, AttributeError)):
+        hold(form(**wrong))

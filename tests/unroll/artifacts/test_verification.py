@@ -104,3 +104,25 @@ def test_what_was_made_from_another_parent_is_told(home: Path, altered: str, nam
 def test_a_place_without_artifacts_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match="no artifact here"):
         verification.folders(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[1]",
+        "3",
+        "stages: [1]",
+        "stages: {a: {outs: [3]}}",
+        "a: [",
+        "stages: {a: {outs: [{path: a, md5: ../../etc/x}]}}",
+    ],
+)
+def test_a_lock_that_dvc_did_not_write_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "dvc.lock").write_text(content)
+    with pytest.raises(IntegrityError, match=r"dvc\.lock: not what DVC wrote"):
+        list(verification.rotten(tmp_path / "dvc.lock", remote=False))
+
+
+def test_a_project_without_a_lock_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(IntegrityError, match=r"dvc\.lock: not what DVC wrote.*No such file"):
+        list(verification.rotten(tmp_path / "dvc.lock", remote=False))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -196,6 +197,35 @@ def test_a_file_that_refers_to_itself_is_refused(project: Path) -> None:
     )
     (project / "pipelines/mine.yaml").write_text(text, encoding="utf-8")
     assert "refers to itself" in refused(project)
+
+
+def doubling(shape: str, depth: int) -> str:
+    """Return YAML in which each name stands for the one before it, twice."""
+    lines = [f"a{n}: &a{n} {shape.format(f'*a{n - 1}')}" for n in range(1, depth)]
+    return "\n".join(["a0: &a0 {x: 1}", *lines])
+
+
+@pytest.mark.parametrize("shape", ["[{0}, {0}]", "{{a: {0}, b: {0}}}", "{{<<: [{0}, {0}]}}"])
+def test_aliases_that_stand_for_too_much_are_refused(project: Path, shape: str) -> None:
+    path = project / "pipelines/mine.yaml"
+    path.write_text(doubling(shape, 8), encoding="utf-8")
+    assert len(reading.read_yaml(path)) == 8
+    path.write_text(doubling(shape, 40), encoding="utf-8")
+    with pytest.raises(ParamsError, match="its aliases stand for too much"):
+        reading.read_yaml(path)
+
+
+def test_a_file_that_is_too_long_or_a_pipe_is_refused(project: Path) -> None:
+    path = project / "pipelines/mine.yaml"
+    path.write_text("#" * reading.MOST_BYTES, encoding="utf-8")
+    assert reading.read_yaml(path) is None
+    path.write_text("#" * (reading.MOST_BYTES + 1), encoding="utf-8")
+    with pytest.raises(ParamsError, match="larger than"):
+        reading.read_yaml(path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(ParamsError, match="a pipe in the place of a file"):
+        reading.read_yaml(path)
 
 
 def test_a_merged_block_is_resolved_and_what_follows_it_differs(project: Path) -> None:

@@ -40,7 +40,19 @@ def test_a_path_out_of_its_folder_is_refused(path: str) -> None:
         TypeAdapter(RelativePath).validate_python(path)
 
 
-@pytest.mark.parametrize("path", ["a", "a/b.tsv", "..a", "a..b/c", "a b"])
+@pytest.mark.parametrize("path", ["./a", "a/./b", "a//b", "a/", "a\0b", "a\nb", "a\x1bb", "\u202ea", "\udc80"])
+def test_a_path_that_is_not_plain_is_refused(path: str) -> None:
+    with pytest.raises(ValidationError, match="must be a plain path"):
+        TypeAdapter(RelativePath).validate_python(path)
+
+
+@pytest.mark.parametrize("path", ["a" * 256, "ñ" * 128, "a/" * 500 + "a"])
+def test_a_path_that_no_file_system_takes_is_refused(path: str) -> None:
+    with pytest.raises(ValidationError, match="is too long"):
+        TypeAdapter(RelativePath).validate_python(path)
+
+
+@pytest.mark.parametrize("path", ["a" * 255, "a", "a/b.tsv", "..a", "a..b/c", "a b"])
 def test_a_path_inside_its_folder_is_taken_as_it_is(path: str) -> None:
     assert TypeAdapter(RelativePath).validate_python(path) == path
 
