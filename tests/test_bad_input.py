@@ -151,8 +151,8 @@ def test_files_of_unequal_length_are_refused(project: Project) -> None:
 
 
 def test_a_wrong_hash_is_refused(project: Project) -> None:
-    source = {"kind": "url", "url": (project.folder / "data/sources/spa.tsv").as_uri(), "sha256": 64 * "0"}
-    project.change("fetch", source | {"member": "spa.tsv"})
+    url = (project.folder / "data/sources/spa.tsv").as_uri()
+    project.change("fetch", {"kind": "url", "url": url, "sha256": 64 * "0", "bytes": None, "member": "spa.tsv"})
     refused(project, "fetch", code=4, says="SHA-256")
 
 

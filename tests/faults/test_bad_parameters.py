@@ -18,6 +18,7 @@ from tests.test_bad_input import ROOT, Project
 pytestmark = pytest.mark.fault("bad parameter")
 
 SECONDS = 5.0
+URL = {"kind": "url", "url": "https://x", "sha256": "0" * 64, "bytes": None, "member": "a"}
 VALUES: dict[str, tuple[str, Any, str]] = {
     "a typo": ("train.lerning_rate", 0.1, "did you mean 'learning_rate'?"),
     "a typo in a section": ("trian", {}, "did you mean 'train'?"),
@@ -54,7 +55,8 @@ VALUES: dict[str, tuple[str, Any, str]] = {
     "a warm-up longer than training": ("train.warmup", 10**6, "train.warmup must be smaller than train.updates"),
     "a beam of none": ("evaluate.search.beam", 0, "evaluate.search.beam"),
     "no dimensions": ("embed.dimensions", 0, "embed.dimensions"),
-    "a hash that is none": ("fetch", {"kind": "url", "url": "https://x", "sha256": "abc", "member": "a"}, "sha256"),
+    "a hash that is none": ("fetch", URL | {"sha256": "abc"}, "sha256"),
+    "a password for all to read": ("fetch", URL | {"url": "https://me:SECRET@host/x"}, "a name or a password in it"),
     "a path out of the folder": ("fetch.members", {"spa.tsv": "../spa.tsv"}, "must be a path inside the folder"),
     "an absolute path": ("fetch.members", {"spa.tsv": "/tmp/spa.tsv"}, "must be a path inside the folder"),
     "no files to fetch": ("fetch", {"kind": "files"}, "fetch.members"),

@@ -18,6 +18,8 @@ import yaml
 
 from tests import recipes, tiny
 from tests.faults.conftest import Project
+from tests.faults.hostile.cases import CASES
+from tests.faults.hostile.running import faults, folder, outcome
 from unroll.data import fetching
 from unroll.errors import DataError, IntegrityError, ParamsError, UnrollError
 from unroll.params import reading
@@ -159,6 +161,13 @@ def test_a_pickled_model_is_not_loaded(home: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(MlflowException, match=r"(?i)pickle"):
         mlflow.pyfunc.load_model("evil")
     assert not Path(CANARY).exists()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_hostile_is_told_in_one_line_with_little_spent(name: str) -> None:
+    with folder() as place:
+        found = outcome(CASES[name], place)
+    assert faults(CASES[name], found) == [], found.err
 
 
 def test_the_same_file_unforged_is_accepted(model: Path) -> None:

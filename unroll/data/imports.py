@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from unroll import plain
 from unroll.data.numbers import finite
 from unroll.data.pretraining import Known
 from unroll.data.tables import Table
@@ -14,6 +16,8 @@ from unroll.data.tokenizers import JOINER, WORD_START, Tokenizer
 from unroll.errors import DataError
 from unroll.params.embed import Embed
 
+LONGEST_WORD, LONGEST_NUMBER = 1000, 40
+"""Bytes: a line has a word and its numbers."""
 OPENERS: dict[str, Callable[..., Iterable[bytes]]] = {".gz": gzip.open, ".bz2": bz2.open}
 
 
@@ -49,19 +53,21 @@ def read_vectors(path: Path, dimensions: int, words: Iterable[str]) -> Iterator[
         DataError: as `imported`.
     """
     wanted = {word.encode() for word in words}
+    longest = LONGEST_WORD + LONGEST_NUMBER * dimensions
     try:
+        plain.hold(path)
         with OPENERS.get(path.suffix, open)(path, "rb") as file:
-            for number, line in enumerate(file, 1):
+            for number, line in enumerate(iter(lambda: file.readline(longest), b""), 1):
                 word, *cells = line.rstrip(b"\r\n ").split(b" ")
+                width = str(len(cells))
                 if number == 1 and len(cells) == 1 and word.isdigit() and cells[0].isdigit():
-                    cells = [b"0"] * int(cells[0])
-                    word = b""
-                if len(cells) != dimensions:
+                    width, word = cells[0].decode()[:LONGEST_NUMBER].lstrip("0"), b""
+                if width != str(dimensions):
                     raise DataError(
-                        f"{path}:{number}: {len(cells)} numbers where embed.dimensions is {dimensions}; "
+                        f"{path}:{number}: {width} numbers where embed.dimensions is {dimensions}; "
                         "set it to what the file has, or name another file"
                     )
                 if word in wanted:
                     yield word.decode(), finite(cells, f"{path}:{number}")
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {error}; have fetch.members bring it") from None

@@ -14,13 +14,15 @@ import numpy as np
 
 from unroll.evaluate import plots
 from unroll.evaluate.curves import read_curves
+from unroll.evaluate.escaping import cell, markdown
 from unroll.evaluate.scores import Groups, Row, Scores
 from unroll.params.evaluate import Evaluate
 from unroll.params.pipeline import Recipe
 from unroll.params.tokenize import Vectors
 from unroll.predict.predictor import Prediction
 
-EXAMPLES = 10
+EXAMPLES, SHOWN = 10, 200
+"""Rows of each kind; characters of a text in a table to read."""
 DRAWN = range(5, 13)
 """target tokens of the answers whose attention is drawn"""
 SCORES = {"bleu": "BLEU of greedy answers", "accuracy": "accuracy, %", "loss": "- nats per token"}
@@ -92,7 +94,7 @@ def breakdown_csv(groups: Groups) -> str:
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["group", "score", "count"])
-    writer.writerows([group, f"{score:.3f}", count] for group, (score, count) in groups.items())
+    writer.writerows([cell(group), f"{score:.3f}", count] for group, (score, count) in groups.items())
     return out.getvalue()
 
 
@@ -102,7 +104,7 @@ def examples_csv(rows: list[Row]) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["rank", "worth", "source", "hypothesis", "reference"])
     for name, row in chosen(rows):
-        writer.writerow([name, round(worth(row), 3), row["source"], row["hypothesis"], row["references"][0]])
+        writer.writerow([name, round(worth(row), 3), *map(cell, _texts(row))])
     return out.getvalue()
 
 
@@ -110,9 +112,13 @@ def examples_markdown(rows: list[Row]) -> str:
     """Return the chosen rows as a table to read."""
     lines = ["| | worth | source | hypothesis | a reference |", "|---|---|---|---|---|"]
     for name, row in chosen(rows):
-        cells = (text.replace("|", "\\|")[:200] for text in (row["source"], row["hypothesis"], row["references"][0]))
+        cells = (markdown(text, SHOWN) for text in _texts(row))
         lines.append(f"| {name} | {worth(row):.2f} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _texts(row: Row) -> tuple[str, str, str]:
+    return row["source"], row["hypothesis"], row["references"][0]
 
 
 def json_lines(rows: Sequence[Row]) -> str:

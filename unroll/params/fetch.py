@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from unroll.params.sections import Digest, RelativePath, Section
+from unroll.params.sections import Count, Digest, RelativePath, Section
 
 
 class Wheel(Section):
@@ -27,12 +28,20 @@ class Files(Section):
     """{path under data/sources: file name under data/<pipeline>/raw}"""
 
 
+def _without_password(url: str) -> str:
+    if "@" in urlsplit(url).netloc:
+        raise ValueError("has a name or a password in it, which everybody could read here; bring the file yourself")
+    return url
+
+
 class Url(Section):
     """One file from the web, held to its SHA-256."""
 
     kind: Literal["url"]
-    url: Annotated[str, Field(pattern=r"^(https?|file)://")]
+    url: Annotated[str, Field(pattern=r"^(https?|file)://"), AfterValidator(_without_password)]
     sha256: Digest
+    bytes: Count | None
+    """how long it is, so that no server can send more; null: as long as the server says, or 1 GiB if it does not"""
     member: RelativePath
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from unroll.asking import ASKINGS
+from unroll.evaluate.escaping import markdown
 from unroll.params.evaluate import Search
 
 SHOWN = (
@@ -131,7 +132,8 @@ def page(
             *_stress(stress),
             "#### Samples: source, model, reference",
             "\n".join(
-                f"- {_plain(source)}\n  - **{_plain(said)}**" + "".join(f"\n  - {_plain(text)}" for text in right)
+                f"- {markdown(source, LONGEST)}\n  - **{markdown(said, LONGEST)}**"
+                + "".join(f"\n  - {markdown(text, LONGEST)}" for text in right)
                 for source, said, *right in samples
             ),
             "#### Use",
@@ -170,10 +172,3 @@ def headline(found: Mapping[str, float]) -> str:
 def shown(score: float) -> str:
     """Return a score as a person reads it: 43.71 BLEU, 1.382 nats."""
     return f"{score:.{2 if abs(score) >= 10 else 3}f}"
-
-
-def _plain(text: str) -> str:
-    # The text of a corpus stays text: no markup.
-    cut = " ".join(text.split())
-    cut = cut if len(cut) <= LONGEST else f"{cut[: LONGEST - 1]}…"
-    return re.sub(r"([\\|`*_<>\[\]#~&])", r"\\\1", cut) or "…"

@@ -12,7 +12,7 @@ from unroll.artifacts import store
 from unroll.errors import IntegrityError, ParamsError
 from unroll.registry import held
 from unroll.registry.names import CHAMPION, by_alias, or_none, version_of
-from unroll.registry.tracking import reaching, where
+from unroll.registry.tracking import asking, where
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -51,7 +51,7 @@ def promote(name: str, number: str) -> str | None:
         IntegrityError: its folder is not what was registered.
         ResourceError: the store cannot be reached.
     """
-    with reaching() as client:
+    with asking() as client:
         version = _version(client, name, number)
         _check(version)
         before = by_alias(client, name, CHAMPION)
@@ -67,7 +67,7 @@ def rollback(name: str) -> tuple[str, str]:
         IntegrityError: its folder is not what was registered.
         ResourceError: the store cannot be reached.
     """
-    with reaching() as client:
+    with asking() as client:
         known = {one.version for one in _versions(client, name)}
         champion = by_alias(client, name, CHAMPION)
         history = [number for number in _history(client, name) if number in known]
@@ -90,7 +90,7 @@ def versions(name: str) -> list[Known]:
         ParamsError: there is no such model.
         ResourceError: the store cannot be reached.
     """
-    with reaching() as client:
+    with asking() as client:
         return _versions(client, name)
 
 

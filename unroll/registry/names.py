@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from unroll.errors import ParamsError
+from unroll.params.explaining import suggest
 from unroll.registry import held
-from unroll.registry.tracking import reaching, where
+from unroll.registry.tracking import asking, where
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -52,12 +53,23 @@ def version_of(model: str) -> tuple[ModelVersion, Path]:
     if not match:
         raise ParamsError(f"{model}: not a model; write models:/NAME@{CHAMPION}, models:/NAME/VERSION or a folder")
     name, alias, number = match.groups()
-    with reaching() as client:
+    with asking() as client:
         version = by_alias(client, name, alias) if alias else or_none(lambda: client.get_model_version(name, number))
         if version is None or held.MODEL not in version.tags:
-            known = ", ".join(sorted(found.name for found in client.search_registered_models())) or "none yet"
-            raise ParamsError(f"{model}: no such model in the {where()}; registered: {known}")
+            raise ParamsError(f"{model}: no such model in the {where()}; {_known(client, name, alias)}")
         return version, _locate(client, version)
+
+
+def _known(client: MlflowClient, name: str, alias: str | None) -> str:
+    """Return by which aliases a model is known, or else which models are."""
+    found = or_none(lambda: client.get_registered_model(name))
+    if not found:
+        return (
+            f"registered: {', '.join(sorted(model.name for model in client.search_registered_models())) or 'none yet'}"
+        )
+    if alias:
+        return f"no version of {name} is called {alias}{suggest(alias, sorted(found.aliases))}; unroll versions {name}"
+    return f"unroll versions {name} shows those of {name}"
 
 
 def lost(client: MlflowClient, version: ModelVersion) -> bool:

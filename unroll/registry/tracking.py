@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +17,9 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
+from unroll import telling
 from unroll.artifacts import origin
-from unroll.errors import ResourceError
+from unroll.errors import ParamsError, ResourceError
 from unroll.params.pipeline import Recipe
 from unroll.predict.predictor import title
 
@@ -89,6 +89,23 @@ def reaching() -> Iterator[MlflowClient]:
         raise ResourceError(f"{where()}: {first_line(error)}; {advice}") from None
 
 
+@contextmanager
+def asking() -> Iterator[MlflowClient]:
+    """Yield a client of a store that is there: a local one is not made by asking it.
+
+    Raises:
+        ParamsError: there is none.
+        ResourceError: as `reaching`.
+    """
+    file = store().removeprefix("sqlite:///")
+    if file != store() and not Path(file).exists():
+        raise ParamsError(
+            f"{file}: no such store of models; ask in the project's folder, or name the store in MLFLOW_TRACKING_URI"
+        )
+    with reaching() as client:
+        yield client
+
+
 def where() -> str:
     """Return the store's name for a message, without a password."""
     parts = urlsplit(store())
@@ -96,8 +113,8 @@ def where() -> str:
 
 
 def first_line(error: Exception) -> str:
-    """Return what an error says, in a line, without the name and password of an address in it."""
-    return re.sub(r"(?<=://)[^/@\s]+@", "", (str(error).splitlines() or [type(error).__name__])[0])[:200]
+    """Return what an error says, in a line."""
+    return telling.line((str(error).splitlines() or [type(error).__name__])[0])[:200]
 
 
 def experiment_of(client: MlflowClient, pipeline: str) -> str:

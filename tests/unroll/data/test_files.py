@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unroll.data.files import LONGEST_LINE, lines
+from unroll import plain
+from unroll.data.files import LONG, LONGEST_LINE, MOST_MARKS, lines
 from unroll.errors import DataError
 
 
@@ -84,3 +86,33 @@ def test_reading_any_bytes_gives_lines_or_a_data_error(
         found = list(lines(path))
         assert not any("\n" in line for line in found)
         assert len(found) == content.count(b"\n") + (not content.endswith(b"\n") and content != b"")
+
+
+MARK = "\u0301"
+
+
+def test_a_letter_has_so_many_marks_and_no_more(read: Callable[[bytes], list[str]]) -> None:
+    before = "a" * LONG
+    most = f"{before}e{MARK * MOST_MARKS}e{MARK * MOST_MARKS}"
+    assert read(most.encode()) == [most]
+    with pytest.raises(DataError, match=r"rows\.tsv:2: a letter with more than 256 marks"):
+        read(f"x\n{most}{MARK}".encode())
+
+
+def test_what_unpacks_to_more_than_any_text_is_refused_before_its_first_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "rows.gz"
+    path.write_bytes(gzip.compress(b"a\tb\n" * 10_000))
+    assert len(list(lines(path))) == 10_000
+    monkeypatch.setattr(plain, "SMALL", 1000)
+    with pytest.raises(DataError, match=r"becomes more than [\d,]+ bytes"):
+        next(lines(path))
+    monkeypatch.setattr(plain, "RATIO", 1000)
+    assert len(list(lines(path))) == 10_000
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="a pipe in the place of a file"):
+        list(lines(tmp_path / "pipe"))

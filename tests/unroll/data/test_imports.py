@@ -42,6 +42,8 @@ def test_vectors_in_lower_case_start_what_stands_between_spaces(tmp_path: Path) 
         (b"milk 1 2\ntea 1\n", r"v\.txt:2: 1 numbers where embed\.dimensions is 2"),
         (b"9 300\nmilk 1 2\n", r"v\.txt:1: 300 numbers where"),
         (b"milk 1 2\ntea 1 two\n", r"v\.txt:2: not a row of finite numbers"),
+        (b"9 99999999999\nmilk 1 2\n", r"v\.txt:1: 99999999999 numbers where"),
+        (b"milk 1 " + b"2" * 10**6, r"v\.txt:1: not a row of finite numbers"),
         (b"tea 1 nan\n", r"v\.txt:1: not a row of finite numbers"),
         (None, r"v\.txt: cannot be read.*fetch\.members"),
     ],

@@ -76,3 +76,23 @@ def test_a_registered_model_searches_as_it_was_scored_unless_told_otherwise(home
     other = scored.model_copy(update={"beam": 2})
     assert unroll.load("models:/translate@champion", search=other).search == other
     assert unroll.load(folders.model).search == loading.load(folders.model).search != scored
+
+
+@pytest.mark.usefixtures("unloaded")
+def test_an_alias_that_is_misspelt_is_told_apart_from_a_model_that_is_not_there(home: Path) -> None:
+    register(make_folders(home, answers(3)))
+    with pytest.raises(ParamsError, match=r"no version of translate is called champ; did you mean 'champion'\?"):
+        names.resolve("models:/translate@champ")
+    with pytest.raises(ParamsError, match="unroll versions translate shows"):
+        names.resolve("models:/translate/9")
+    with pytest.raises(ParamsError, match="registered: translate"):
+        names.resolve("models:/translat@champion")
+
+
+def test_asking_makes_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    with pytest.raises(ParamsError, match=r"mlflow\.db: no such store"):
+        names.resolve("models:/translate@champion")
+    assert not list(tmp_path.iterdir())
