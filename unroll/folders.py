@@ -22,7 +22,7 @@ def check_name(name: object, where: str) -> None:
     """
     if not isinstance(name, str) or not PIPELINE_NAME.fullmatch(name) or name in RESERVED:
         raise ParamsError(
-            f"{where}: {str(name)[:60]!a} is no name for a pipeline; needed: a letter, then at most 49 letters, "
+            f"{where}: {str(name)[:60]!r} is no name for a pipeline; needed: a letter, then at most 49 letters, "
             f"digits, _ and -, and not {' or '.join(RESERVED)}"
         )
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from unroll import plain
 from unroll.artifacts import lineage
 from unroll.artifacts.manifest import sha256
 from unroll.errors import IntegrityError, ParamsError, UnrollError
@@ -151,9 +152,17 @@ def _names(values: dict[str, Any], before: str = "") -> Iterator[str]:
 def _digest(path: Path) -> str:
     """Return a hash of a file, or of all files in a folder."""
     if path.is_file():
-        return sha256(path)
+        return _hashed(path)
     files = sorted(file for file in path.rglob("*") if file.is_file())
     if not files:
         return ABSENT
-    lines = "".join(f"{file.relative_to(path).as_posix()}\0{sha256(file)}\n" for file in files)
+    lines = "".join(f"{file.relative_to(path).as_posix()}\0{_hashed(file)}\n" for file in files)
     return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _hashed(path: Path) -> str:
+    try:
+        plain.hold(path)
+    except OSError as error:  # whoever reads it says so
+        return str(error)
+    return sha256(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -45,8 +46,8 @@ def explain(kind: type[BaseModel], error: ValidationError, section: Any) -> str:
     hint = ""
     if isinstance(here, str) and problem["type"] in {"float_type", "int_type"}:
         hint = _number_hint(here)
-    if problem["type"] == "string_type" and here is not None:
-        hint = "; put it in quotes (YAML takes words such as no and on, days and numbers for something else)"
+    if problem["type"] == "string_type" and isinstance(here, (bool, date)):
+        hint = "; put it in quotes (YAML takes no, on and their like for false and true, and days for days)"
     return f"{name}: {message}, not {here!r}{hint}"
 
 

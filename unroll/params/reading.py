@@ -29,12 +29,22 @@ NO_PARTS = "unroll/parts.py"
 """What the grid names for a pipeline without parts of its own."""
 
 
-MOST_BYTES, MOST_NODES = 2**18, 2**16
-"""Of a YAML file: its length, and its keys and values where every alias is written out."""
+MOST_BYTES, MOST_NODES, MOST_DEEP = 2**16, 2**16, 50
+"""Of a YAML file: its length, its keys and values where every alias is written out, and its levels."""
 
 
 class _Loader(yaml.SafeLoader):
     """YAML as it is everywhere, but a key that stands twice is refused instead of forgotten, and so is a bomb."""
+
+    deep = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        self.deep += 1
+        if self.deep > MOST_DEEP:
+            raise yaml.composer.ComposerError(None, None, "it is nested too deeply; write it out flat")
+        node = super().compose_node(parent, index)
+        self.deep -= 1
+        return node
 
     def get_single_node(self) -> yaml.Node | None:
         node = super().get_single_node()

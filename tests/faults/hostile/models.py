@@ -31,6 +31,9 @@ def template(kind: str) -> Path:
         changes = {"word": {}, "char": char, "typed": char | typed}[kind]
         folder = Path(tempfile.mkdtemp(prefix="hostile"))
         TEMPLATES[kind] = tiny.checkpoint(folder, tiny.pipeline(train__updates=11, **changes))
+        if kind == "typed":
+            (TEMPLATES[kind] / "source.words.txt").write_text("drink\nmilk\n")
+            signed(TEMPLATES[kind])
     return TEMPLATES[kind]
 
 
@@ -253,6 +256,7 @@ MODELS: dict[str, Case] = {
     "a tokenizer of noise": model(
         in_place("source.model", text(bytes(range(256)) * 40)), says="tokenizer", kind="char"
     ),
+    "nothing": model(lambda f: None, 0, kind="typed"),
     "no known words": model(lambda f: (f / "source.words.txt").unlink(), says="cannot be read", kind="typed"),
     "known words in Latin-1": model(in_place("source.words.txt", text(b"\xff\n")), says="cannot be read", kind="typed"),
     "a word of ten megabytes": model(

@@ -215,6 +215,16 @@ def test_aliases_that_stand_for_too_much_are_refused(project: Path, shape: str) 
         reading.read_yaml(path)
 
 
+def test_a_file_has_so_many_levels(project: Path) -> None:
+    path = project / "pipelines/mine.yaml"
+    for levels in (reading.MOST_DEEP, reading.MOST_DEEP + 1):
+        path.write_text("[" * levels + "]" * levels, encoding="utf-8")
+        if levels == reading.MOST_DEEP:
+            assert reading.read_yaml(path)
+    with pytest.raises(ParamsError, match="nested too deeply"):
+        reading.read_yaml(path)
+
+
 def test_a_file_that_is_too_long_or_a_pipe_is_refused(project: Path) -> None:
     path = project / "pipelines/mine.yaml"
     path.write_text("#" * reading.MOST_BYTES, encoding="utf-8")
