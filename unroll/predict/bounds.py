@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from unroll import plain
+from unroll import parts, plain
 from unroll.artifacts import store
 from unroll.artifacts.manifest import MANIFEST, sha256
 from unroll.data import tokenizers
@@ -49,6 +49,7 @@ def hold(folder: Path) -> None:
     Raises:
         IntegrityError: a file is no part of a checkpoint, too large, no plain file, not the one that the manifest
             names, or of another model than the others.
+        ParamsError: as `parts.bring_again`.
         ResourceError: the model does not fit into the memory that is free.
     """
     manifest = store.read_manifest(folder)
@@ -64,8 +65,8 @@ def hold(folder: Path) -> None:
     _hold_memory(folder / WEIGHTS)
     if recipe.tokenize.typed:
         _hold_words(folder / WORDS)
-    if recipe.parts is None:  # parts of one's own are not there yet, and may need true numbers
-        _hold_shapes(folder, recipe, {side: _words(folder, side) for side in SIDES}, found)
+    parts.bring_again(recipe.parts, Path(), manifest["inputs"].get("parts"))
+    _hold_shapes(folder, recipe, {side: _words(folder, side) for side in SIDES}, found)
 
 
 def _hold_file(path: Path, digest: str) -> None:
@@ -152,8 +153,12 @@ def _hold_shapes(folder: Path, recipe: Recipe, sizes: dict[str, int], found: Hea
     try:
         with torch.device("meta"):  # shapes without numbers
             state: dict[str, Any] = build(recipe, sizes, {}).state_dict(keep_vars=True)
-    except (RuntimeError, UnrollError) as error:
-        raise _apart(folder, str(error)) from None
+    except Exception as error:
+        if recipe.parts:  # of one's own: they may need true numbers, or are not here, as `checkpoints.load` says
+            return
+        if isinstance(error, RuntimeError | UnrollError | MemoryError):
+            raise _apart(folder, str(error)) from None
+        raise
     built = {name: (weight.dtype, tuple(weight.shape)) for name, weight in state.items()}
     wrong = [name for name, entry in found.items() if built.get(name) != entry]
     stored = {id(state[name]) for name in found if name in state}

@@ -186,6 +186,10 @@ MODELS: dict[str, Case] = {
     "a tokenizer of a terabyte": model(in_place("source.tokenizer.json", hole(2**40)), says="was ever written"),
     "a manifest of a terabyte": model(in_place(MANIFEST, hole(2**40)), says="was ever written", sign=False),
     "30,000 units": model(params(lambda p: put(p, "model.encoder.hidden", 30_000)), says="do not belong together"),
+    "30,000 units, and parts that are not there": model(
+        params(lambda p: (put(p, "model.encoder.hidden", 30_000), put(p, "parts", "mine.py"))),
+        says="do not belong together",
+    ),
     "100,000 layers": model(
         params(lambda p: put(p, "model.encoder.layers", 100_000)), says="less than or equal to 100"
     ),

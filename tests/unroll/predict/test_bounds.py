@@ -85,3 +85,17 @@ def test_a_model_that_memory_has_no_room_for_is_not_read(copy: Path, monkeypatch
 
 def test_another_kind_of_folder_is_left_to_who_reads_it(saved: Path) -> None:
     bounds.hold(saved.parent / "tokenized")
+
+
+def test_parts_that_are_not_here_do_not_hide_another_size(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(copy)
+    document = json.loads((copy / "params.json").read_text())
+    document["parts"] = "pipelines/mine.py"
+    (copy / "params.json").write_text(json.dumps(document))
+    tiny.sign(copy)
+    bounds.hold(copy)
+    document["model"]["encoder"]["hidden"] = 30_000
+    (copy / "params.json").write_text(json.dumps(document))
+    tiny.sign(copy)
+    with pytest.raises(IntegrityError, match="do not belong together"):
+        bounds.hold(copy)
