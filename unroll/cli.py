@@ -350,6 +350,7 @@ def main() -> None:
     """Run the command line; what a person can fix ends in one line and an exit code."""
     processes.wait_briefly()
     with one_line():
+        processes.settle()
         app()
 
 

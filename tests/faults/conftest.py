@@ -50,6 +50,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line("\nfault                            injections   survived")
     for fault, (done, survived) in sorted(counts.items()):
         terminalreporter.write_line(f"{fault:32} {done:10,} {survived:10,}")
+    for fault, (done, there) in sorted(operations(terminalreporter).items()):
+        terminalreporter.write_line(f"{fault}: {done:,} of {there:,} operations of all stages")
+
+
+def operations(terminalreporter: pytest.TerminalReporter) -> dict[str, tuple[int, int]]:
+    """Return for each kind of fault how many operations were made to fail, and of how many."""
+    found: dict[str, tuple[int, int]] = {}
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for _, (kind, done, there) in (entry for entry in report.user_properties if entry[0] == "operations"):
+            before = found.get(kind, (0, 0))
+            found[kind] = before[0] + done, before[1] + there
+    return found
 
 
 @pytest.fixture(autouse=True)

@@ -27,7 +27,7 @@ def test_a_full_disk_costs_nothing_that_was_there(
     code, told = project.run(stage, fault)
     assert code == 5, told
     *_, last = told.splitlines()
-    assert last == "unroll: no space left on the device for here; free some"
+    assert last == "unroll: here: No space left on device; free some space, or inodes (df -h, df -i)"
     assert "Traceback" not in told
     assert project.outs(stage) == undisturbed.outs(stage)
     assert project.litter() == []

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from unroll.errors import naming
+
 FORMAT = 1
 """To be raised with what a manifest says: DVC watches this number, and then makes every output again."""
 MANIFEST = "manifest.json"
@@ -22,7 +24,7 @@ Manifest = dict[str, Any]
 
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
+    with naming(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
