@@ -10,19 +10,19 @@ if sys.argv[0] == "-m":  # as Python says while it looks for the module that it 
     processes.guard()
     errors.one_line_from_here()
 
-import os  # noqa: E402
-import shutil  # noqa: E402
-from collections.abc import Callable  # noqa: E402
-from contextlib import nullcontext  # noqa: E402
-from pathlib import Path  # noqa: E402
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
 
-from unroll.artifacts import store  # noqa: E402
-from unroll.artifacts.watching import Ground, missing, other_recipe  # noqa: E402
-from unroll.errors import ParamsError, one_line  # noqa: E402
-from unroll.folders import DONE, Folders  # noqa: E402
-from unroll.nn import arithmetic  # noqa: E402
-from unroll.params import reading  # noqa: E402
-from unroll.params.pipeline import Pipeline  # noqa: E402
+from unroll.artifacts import store
+from unroll.artifacts.watching import Ground, missing, other_recipe
+from unroll.errors import ParamsError, one_line
+from unroll.folders import DONE, Folders
+from unroll.nn import arithmetic
+from unroll.params import reading
+from unroll.params.pipeline import Pipeline
 
 
 def main(run: Callable[[Pipeline, Folders], None]) -> None:

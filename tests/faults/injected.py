@@ -1,7 +1,7 @@
-"""Runs stages with faults below them, each in a fork of this process: `LD_PRELOAD=shim.so python -m tests.faults.injected`.
+"""Run stages with faults below them, in forks of one process: `LD_PRELOAD=shim.so python -m tests.faults.injected`.
 
 A line of JSON on stdin is a run: the stage, its project's folder, a file for what it tells, and what `faults_arm` of
-shim.c is to do. A line on stdout is how it ended. All libraries are loaded once, so a run takes no longer than its work.
+shim.c is to do. A line on stdout is how it ended. Libraries are loaded once, so a run takes no longer than its work.
 """
 
 from __future__ import annotations

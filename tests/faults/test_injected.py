@@ -1,7 +1,7 @@
 """Every operation on files and every large allocation of a stage made to fail in turn, in whichever library it is.
 
-A stage so disturbed ends in the right bytes or in one line and exit code 5; undisturbed, it then ends in the right bytes.
-By default some of the operations of each stage, evenly from the first to the last; FAULTS=all make faults: all of them.
+A stage so disturbed ends in the right bytes, or in one line and exit code 5; undisturbed, it then ends in the right
+bytes. By default some of the operations of each stage, evenly from the first to the last; FAULTS=all make faults: all.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -42,22 +44,32 @@ def mount(tmp_path: Path) -> Iterator[Mount]:
         subprocess.run(["umount", "--lazy", place], check=True)
 
 
-def resized(place: Path, options: str) -> None:
-    """Give a file system another size."""
-    subprocess.run(["mount", "-o", f"remount,{options}", place], check=True)
-
-
-def used(place: Path, inodes: bool = False) -> int:
-    """Return how many KB, or inodes, of a file system are taken."""
-    found = os.statvfs(place)
-    return found.f_files - found.f_ffree if inodes else (found.f_blocks - found.f_bfree) * found.f_frsize // 1024
+def fill(disk: Path, kilobytes: int | None = None, inodes: int | None = None) -> Path:
+    """Take all of a file system but so much; return the folder to remove for more room."""
+    filler = disk / "filler"
+    filler.mkdir()
+    try:
+        if kilobytes is not None:
+            with (filler / "0").open("wb", buffering=0) as file:
+                while file.write(bytes(4096)):
+                    pass
+        for number in count(1):
+            (filler / str(number)).touch()
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+    if kilobytes:
+        os.truncate(filler / "0", (filler / "0").stat().st_size - 1024 * kilobytes)
+    for path in list(filler.glob("[1-9]*"))[:inodes]:
+        path.unlink()
+    return filler
 
 
 ROOMS = {
-    "no KB": lambda place: f"size={used(place)}k",
-    "a few KB": lambda place: f"size={used(place) + 24}k",
-    "no inode": lambda place: f"nr_inodes={used(place, inodes=True)}",
-    "a few inodes": lambda place: f"nr_inodes={used(place, inodes=True) + 3}",
+    "no KB": {"kilobytes": 0},
+    "a few KB": {"kilobytes": 24},
+    "no inode": {"inodes": 0},
+    "a few inodes": {"inodes": 3},
 }
 
 
@@ -66,7 +78,7 @@ ROOMS = {
 def test_a_full_disk_is_one_line_and_with_more_room_all_is_as_ever(
     undisturbed: Project, mount: Mount, blank_store: Path, stage: str, room: str
 ) -> None:
-    disk = mount("size=200m")
+    disk = mount("size=24m,nr_inodes=999")
     project = Project(Path(shutil.copytree(undisturbed.folder, disk / "project")))
     shutil.rmtree(project.folder / ".unroll" / "snapshots", ignore_errors=True)
     project.forget(stage)
@@ -74,14 +86,14 @@ def test_a_full_disk_is_one_line_and_with_more_room_all_is_as_ever(
         shutil.copy(blank_store, project.folder / "mlflow.db")
         shutil.rmtree(project.folder / "mlartifacts")
     (project.folder / "tmp").mkdir()
-    resized(disk, ROOMS[room](disk))
+    filler = fill(disk, **ROOMS[room])
     code, told = project.run(stage, TMPDIR=str(project.folder / "tmp"))
     if code:
         assert code == 5, told
         assert told.splitlines()[-1].startswith("unroll: "), told
         assert "free some" in told.splitlines()[-1]
         assert "Traceback" not in told
-    resized(disk, "size=200m,nr_inodes=99999")
+    shutil.rmtree(filler)
     assert project.litter() == []
     if code:
         code, told = project.run(stage)
@@ -95,7 +107,7 @@ def test_a_training_whose_store_is_full_tells_so_in_one_line_and_ends_well(
 ) -> None:
     disk = mount("size=4m")
     shutil.copy(blank_store, disk / "mlflow.db")
-    resized(disk, f"size={used(disk)}k")
+    fill(disk, kilobytes=0)
     project.forget("train")
     shutil.rmtree(project.folder / ".unroll" / "snapshots", ignore_errors=True)
     code, told = project.run("train", MLFLOW_TRACKING_URI=f"sqlite:///{disk / 'mlflow.db'}")
@@ -109,7 +121,8 @@ def test_a_training_whose_store_is_full_tells_so_in_one_line_and_ends_well(
 def test_a_training_that_dvc_could_not_keep_is_not_made_again(
     undisturbed: Project, project: Project, mount: Mount
 ) -> None:
-    cache = mount("size=64k")
+    cache = mount("size=64m")
+    filler = fill(cache, kilobytes=64)
     declared = {"cmd": f"{sys.executable} -m stages.train mine", "outs": list(OUTS["train"])}
     scored = {"cmd": f"{sys.executable} -m stages.evaluate mine", "deps": ["data/mine/model"]}
     stages = {"train": declared, "evaluate": scored | {"outs": list(OUTS["evaluate"])}}
@@ -131,7 +144,7 @@ def test_a_training_that_dvc_could_not_keep_is_not_made_again(
     assert "No space left on device" in told
     assert not (project.folder / "dvc.lock").exists()
     [mark] = (project.folder / ".unroll" / "snapshots" / "mine").glob("*/done")
-    resized(cache, "size=64m")
+    shutil.rmtree(filler)
     code, told = dvc("repro", "train")
     assert code == 0, told
     assert "was done already" in told

@@ -73,17 +73,20 @@ def test_what_the_machine_lacks_is_told_whoever_says_it(
 
 @pytest.mark.parametrize("kind", [errors.DataError, errors.IntegrityError, KeyError])
 def test_what_came_of_a_lack_is_told_as_one(kind: type[Exception], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended, errors.one_line():
+    def read() -> None:
         try:
             raise OSError(errno.EIO, "broken", "rows.tsv")
         except OSError:
             raise kind("rows.tsv cannot be read") from None
+
+    with pytest.raises(SystemExit) as ended, errors.one_line():
+        read()
     assert ended.value.code == 5
     assert capsys.readouterr().err.startswith("unroll: rows.tsv: Input/output error; ")
 
 
 def test_a_file_without_a_name_gets_one() -> None:
-    with pytest.raises(OSError, match="'rows.tsv'"), errors.naming("rows.tsv"):
+    with pytest.raises(OSError, match=r"'rows\.tsv'"), errors.naming("rows.tsv"):
         raise OSError(errno.EIO, "broken")
     with pytest.raises(OSError, match="'other'"), errors.naming("rows.tsv"):
         raise OSError(errno.EIO, "broken", "other")

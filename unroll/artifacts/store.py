@@ -48,6 +48,12 @@ def checking(check: Check) -> Iterator[None]:
         _checks.remove(check)
 
 
+def ask(kind: str) -> None:
+    """Ask all checks whether a thing of some kind may be put in place; they raise what is against it."""
+    for check in _checks:
+        check(kind)
+
+
 @contextmanager
 def writing(folder: Path, kind: str, inputs: Mapping[str, Manifest]) -> Iterator[Path]:
     """Yield an empty folder to fill; on success give it a manifest and put it in the place of `folder`.
@@ -63,8 +69,7 @@ def writing(folder: Path, kind: str, inputs: Mapping[str, Manifest]) -> Iterator
         with naming(folder):
             yield aside
         _sign(aside, kind, inputs)
-        for check in _checks:
-            check(kind)
+        ask(kind)
         if folder.exists():
             os.replace(folder, before)
         os.replace(aside, folder)
