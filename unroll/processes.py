@@ -163,7 +163,12 @@ def _locked(file: IO[str]) -> bool:
 
 def end_tidily() -> None:
     """Let SIGTERM end this process as an exception does, so that what it has open is closed."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the guard may pass on what came to both
+        sys.exit(TERMINATED)
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def first() -> bool:

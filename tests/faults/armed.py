@@ -20,6 +20,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from unroll import processes
+
 
 def arm(what: str, place: str, number: float) -> None:
     """Put a fault where it belongs."""
@@ -66,6 +68,8 @@ def faulty(function: Callable[..., Any], what: str, number: float) -> Callable[.
 
 
 if __name__ == "__main__":
+    if "GUARDED" in os.environ:
+        processes.guard()
     stage, pipeline, *faults = sys.argv[1:]
     for fault in faults:
         what, place, number = fault.split(":")

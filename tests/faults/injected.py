@@ -25,7 +25,7 @@ LIBRARIES = ("torch", "gensim.models", "matplotlib.figure", "matplotlib.backends
 STAGES = ("fetch", "prepare", "tokenize", "embed", "train", "evaluate", "register")
 
 
-def child(run: dict[str, Any], shim: ctypes.CDLL) -> int:
+def child(run: dict[str, Any], shim: ctypes.CDLL | None) -> int:
     """Be the process of a stage; return its exit code."""
     descriptor = os.open(run["told"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
@@ -36,7 +36,9 @@ def child(run: dict[str, Any], shim: ctypes.CDLL) -> int:
     sys.argv = [f"stages/{run['stage']}.py", "mine"]
     stage = importlib.import_module(f"stages.{run['stage']}")
     processes.guard()
-    shim.faults_arm(run["folder"].encode(), run["number"], run["code"], run["stays"], ctypes.c_long(run["size"]))
+    if shim:
+        size = ctypes.c_long(run["size"])
+        shim.faults_arm(run["folder"].encode(), ctypes.c_long(run["number"]), run["code"], run["stays"], size)
     try:
         stage.main(stage.run)
     except SystemExit as end:
@@ -54,8 +56,9 @@ def main() -> None:
     tracking.prepare(30)
     for name in (*LIBRARIES, *(f"stages.{stage}" for stage in STAGES)):
         importlib.import_module(name)
-    shim = ctypes.CDLL(None)
-    shim.faults_done.restype, shim.faults_what.restype = ctypes.c_long, ctypes.c_char_p
+    shim = ctypes.CDLL(None) if "LD_PRELOAD" in os.environ else None
+    if shim:
+        shim.faults_done.restype, shim.faults_what.restype = ctypes.c_long, ctypes.c_char_p
     for line in sys.stdin:
         process = os.fork()
         if process == 0:
@@ -66,7 +69,9 @@ def main() -> None:
             finally:
                 os._exit(code)
         code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-        ended = {"code": code, "done": shim.faults_done(), "what": shim.faults_what().decode(errors="replace")}
+        ended: dict[str, Any] = {"code": code}
+        if shim:
+            ended |= {"done": shim.faults_done(), "what": shim.faults_what().decode(errors="replace")}
         print(json.dumps(ended), flush=True)
 
 

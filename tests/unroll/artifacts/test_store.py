@@ -111,6 +111,20 @@ def test_files_are_as_readable_as_the_umask_says(tmp_path: Path, umask: int) -> 
     assert modes == {0o666 & ~umask}
 
 
+def test_a_check_is_asked_before_anything_is_put_in_place_and_only_meanwhile(tmp_path: Path) -> None:
+    def refuse(kind: str) -> None:
+        raise IntegrityError(f"no {kind}")
+
+    with store.checking(refuse):
+        with pytest.raises(IntegrityError, match="no raw"):
+            make(tmp_path / "raw")
+        with pytest.raises(IntegrityError, match="no version"):
+            store.ask("version")
+    assert os.listdir(tmp_path) == []
+    make(tmp_path / "raw")
+    store.ask("version")
+
+
 def broken(monkeypatch: pytest.MonkeyPatch, name: str, code: int, only: str = "") -> None:
     """Let a function of the system fail."""
 
