@@ -44,6 +44,7 @@ def main(run: Callable[[Pipeline, Folders], None]) -> None:
         turn = processes.alone(folders.lock(stage), f"{stage}@{folders.pipeline}")
         with turn if processes.first() else nullcontext(), store.checking(ground.check):
             ground.bring_code()
+            processes.mind_interruptions()
             _say_what_differs(stage, pipeline, folders)
             run(pipeline, folders)
             ground.check()

@@ -84,7 +84,8 @@ SAID = {
 }
 NO_MEMORY = re.compile(
     "can(no|')t allocate memory|out of memory|not enough memory|unable to allocate|bad.alloc|failed to map segment"
-    "|could not (create|execute) a (primitive|memory|descriptor)",  # oneDNN
+    "|could not (create|execute) a (primitive|memory|descriptor)"  # oneDNN
+    "|codec configuration error when writing",  # Pillow
     re.IGNORECASE,
 )
 """Other words of libraries for the same."""

@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NoReturn
 
 from unroll.errors import LOWER, ParamsError, ResourceError, naming
 
@@ -93,21 +93,53 @@ def guard() -> None:
     ends with the exit code of a lack of resources. It passes on all else.
     """
     global _guard
-    _guard = os.getpid()
-    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal tells both; the one that works answers
+    _guard, interrupted = os.getpid(), []
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # as nohup and background jobs have it
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
     watched = os.fork()
-    if watched == 0:
-        signal.signal(signal.SIGINT, interrupt)
-        _die_with_guard()
-        return
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(watched, signal.SIGTERM))
+    if not ignored:
+        signal.signal(signal.SIGINT, (lambda *_: interrupted.append(True)) if watched else signal.SIG_DFL)
+    if watched:
+        signal.signal(signal.SIGTERM, lambda *_: os.kill(watched, signal.SIGTERM))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT, signal.SIGTERM])
+    if watched:
+        _watch(watched, interrupted)
+    _die_with_guard()
+
+
+def _watch(watched: int, interrupted: list[bool]) -> NoReturn:
+    """End as a process ends; where a signal ended it that nobody sent, say so."""
     code = os.waitstatus_to_exitcode(os.waitpid(watched, 0)[1])
-    if code >= 0 or -code in (signal.SIGTERM, signal.SIGINT):
-        os._exit(code if code >= 0 else 128 - code)
+    if code >= 0 or -code == signal.SIGTERM:
+        os._exit(code if code >= 0 else TERMINATED)
+    if -code == signal.SIGINT and interrupted:  # a terminal tells both
+        print("unroll: interrupted", file=sys.stderr)
+        os._exit(128 - code)
     what = "was killed" if -code == signal.SIGKILL else f"crashed in a library ({signal.Signals(-code).name})"
     told = f"the process {what}, most likely for want of memory; {LOWER.partition('; ')[2]}; then run it again"
     print(f"unroll: {told}", file=sys.stderr)
     os._exit(ResourceError.exit_code)
+
+
+def end_when_interrupted() -> None:
+    """Let Ctrl-C end this process in one line, whatever a library makes of a KeyboardInterrupt."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _interrupted)
+
+
+def _interrupted(*_: object) -> NoReturn:
+    print("unroll: interrupted", file=sys.stderr)
+    sys.exit(128 + signal.SIGINT)
+
+
+def mind_interruptions() -> None:
+    """Let Ctrl-C raise KeyboardInterrupt, from when there is something to close or to tell.
+
+    Until then a stage just ends: libraries that are loading lose exceptions, and one raises the signal for want of
+    memory.
+    """
+    if signal.getsignal(signal.SIGINT) in (signal.SIG_DFL, _interrupted):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _die_with_guard() -> None:

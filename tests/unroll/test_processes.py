@@ -137,7 +137,10 @@ def test_letters_that_a_stream_lacks_are_written_out(tmp_path: Path) -> None:
     assert said.stdout == "d\\xf3nde \\xb7 \\u5728\\u54ea\\u91cc\n"
 
 
-GUARDED = "import os, signal, sys, time; from unroll import processes; processes.guard(); "
+GUARDED = (
+    "import os, signal, sys, time; from unroll import errors, processes; "
+    "processes.guard(); errors.one_line_from_here(); "
+)
 
 
 @pytest.mark.parametrize(
@@ -151,6 +154,13 @@ GUARDED = "import os, signal, sys, time; from unroll import processes; processes
         ("os.kill(os.getpid(), signal.SIGTERM)", 143, ""),
         ("os.kill(os.getppid(), signal.SIGTERM); time.sleep(60)", 143, ""),
         ("os.kill(os.getppid(), signal.SIGINT); sys.exit(7)", 7, ""),
+        (
+            "os.kill(os.getppid(), signal.SIGINT); time.sleep(1); os.kill(os.getpid(), signal.SIGINT)",
+            130,
+            "interrupted",
+        ),
+        ("os.kill(os.getpid(), signal.SIGINT)", 5, "crashed in a library (SIGINT)"),
+        ("processes.mind_interruptions(); os.kill(os.getpid(), signal.SIGINT); time.sleep(9)", 130, "interrupted"),
     ],
 )
 def test_a_guard_tells_what_no_process_can_say_of_itself(does: str, code: int, says: str) -> None:
