@@ -24,6 +24,7 @@ def run(pipeline: Pipeline, folders: Folders) -> None:
     digests = lineage.verify(folders.model, folders.evaluation)
     evaluate, register = pipeline.evaluate, pipeline.register_
     tracked = runs.record(evaluate.search, register, folders)
+    store.ask("version")  # what was edited meanwhile is not registered
     print(versions.summary(versions.register(evaluate, register, folders, tracked), evaluate.search))
     store.write_file(folders.registered, dump_json(digests))
 

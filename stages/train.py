@@ -57,7 +57,7 @@ def run(pipeline: Pipeline, folders: Folders) -> None:
     }
     store.write_file(folders.reports / "train.json", dump_json(report))
     store.write_file(folders.reports / "curves.csv", curves.table(points))
-    snapshots.clear()
+    snapshots.done()
 
 
 if __name__ == "__main__":

@@ -286,6 +286,7 @@ def serve(
         from unroll.serve.http import LOOPBACK, Settings
         from unroll.serve.http import serve as answers
 
+    processes.mind_interruptions()
     processes.free(port, host)
     if host not in LOOPBACK and not token:
         print(f"unroll: whoever reaches {host}:{port} is answered: --token asks for one", file=sys.stderr)
@@ -348,6 +349,7 @@ def ui(port: Annotated[int, typer.Option(min=1, max=65535, help="A free port.")]
     with needing("track", "MLflow's pages"):
         from unroll.serve.ui import serve
 
+        processes.mind_interruptions()
         serve(port)
 
 
@@ -355,6 +357,7 @@ def main() -> None:
     """Run the command line; what a person can fix ends in one line and an exit code."""
     processes.wait_briefly()
     with one_line():
+        processes.settle()
         app()
 
 

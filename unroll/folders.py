@@ -12,6 +12,8 @@ PIPELINE_FILES = "pipelines"
 PIPELINE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}")
 RESERVED = ("sources",)
 """Names of other folders below data."""
+DONE = "done"
+"""A file beside the snapshot of a training that is done."""
 
 
 def check_name(name: object, where: str) -> None:
@@ -101,7 +103,7 @@ class Folders:
 
     @property
     def snapshots(self) -> Path:
-        """Where trainings stand that are not done; no stage's output."""
+        """Where trainings stand whose model DVC does not have yet; no stage's output."""
         return own(self.root) / "snapshots" / self.pipeline
 
     def lock(self, stage: str) -> Path:

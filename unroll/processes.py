@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import io
 import os
 import signal
 import socket
@@ -16,9 +17,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NoReturn
 
-from unroll.errors import ResourceError
+from unroll.errors import LOWER, ParamsError, ResourceError, naming
 
 if TYPE_CHECKING:
     import psutil
@@ -33,6 +34,11 @@ WAITING_TOO = ("OMP_WAIT_POLICY",)
 LOOK_SECONDS = 0.5
 """Between two looks whether dvc still runs."""
 TERMINATED = 128 + signal.SIGTERM
+RANKS = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
+"""What torchrun and Fabric tell each of several processes: whole numbers."""
+DIE_WITH_PARENT = 1
+"""Linux's PR_SET_PDEATHSIG."""
+_guard = 0
 
 
 def free(port: int, host: str = "127.0.0.1") -> None:
@@ -57,6 +63,95 @@ def free(port: int, host: str = "127.0.0.1") -> None:
             ) from None
 
 
+def settle() -> None:
+    """Let nothing that this process inherited stand in its way: closed streams, ones that lack letters, a screen.
+
+    Raises:
+        ParamsError: it is told that it is one of several processes, but not which.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:  # or else the first file that is opened would be taken for the stream
+            os.open(os.devnull, os.O_RDWR)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    os.environ["MPLBACKEND"] = "agg"
+    for name in RANKS:
+        if not os.environ.get(name, "0").isdecimal():
+            raise ParamsError(f"{name}: {os.environ[name][:60]!r} is no whole number; unset it, or use torchrun")
+
+
+def guard() -> None:
+    """Go on in a process of its own, and let this one watch over it.
+
+    Where memory ends, libraries crash and the kernel kills: the guard, which needs none, then says so in a line, and
+    ends with the exit code of a lack of resources. It passes on all else.
+    """
+    global _guard
+    _guard, interrupted = os.getpid(), []
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # as nohup and background jobs have it
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
+    watched = os.fork()
+    if not ignored:
+        signal.signal(signal.SIGINT, (lambda *_: interrupted.append(True)) if watched else signal.SIG_DFL)
+    if watched:
+        signal.signal(signal.SIGTERM, lambda *_: os.kill(watched, signal.SIGTERM))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT, signal.SIGTERM])
+    if watched:
+        _watch(watched, interrupted)
+    _die_with_guard()
+
+
+def _watch(watched: int, interrupted: list[bool]) -> NoReturn:
+    """End as a process ends; where a signal ended it that nobody sent, say so."""
+    code = os.waitstatus_to_exitcode(os.waitpid(watched, 0)[1])
+    if code >= 0 or -code == signal.SIGTERM:
+        os._exit(code if code >= 0 else TERMINATED)
+    if -code == signal.SIGINT and interrupted:  # a terminal tells both
+        print("unroll: interrupted", file=sys.stderr)
+        os._exit(128 - code)
+    what = "was killed" if -code == signal.SIGKILL else f"crashed in a library ({signal.Signals(-code).name})"
+    told = f"the process {what}, most likely for want of memory; {LOWER.partition('; ')[2]}; then run it again"
+    print(f"unroll: {told}", file=sys.stderr)
+    os._exit(ResourceError.exit_code)
+
+
+def end_when_interrupted() -> None:
+    """Let Ctrl-C end this process in one line, whatever a library makes of a KeyboardInterrupt."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _interrupted)
+
+
+def _interrupted(*_: object) -> NoReturn:
+    print("unroll: interrupted", file=sys.stderr)
+    sys.exit(128 + signal.SIGINT)
+
+
+def mind_interruptions() -> None:
+    """Let Ctrl-C raise KeyboardInterrupt, from when there is something to close or to tell.
+
+    Until then a stage just ends: libraries that are loading lose exceptions, and one raises the signal for want of
+    memory.
+    """
+    if signal.getsignal(signal.SIGINT) in (signal.SIG_DFL, _interrupted):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _die_with_guard() -> None:
+    """End this process when its guard ends, however that does; where the system can."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
+        if os.getppid() != _guard:  # it was quicker
+            os._exit(TERMINATED)
+
+
 def wait_briefly() -> None:
     """Let the threads of this process spin no longer than WAITING says; before a library with threads is loaded.
 
@@ -78,7 +173,7 @@ def alone(lock: Path, what: str, patience: float | None = None) -> Iterator[None
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("a+", encoding="utf-8") as file:
         give_up = time.monotonic() + (PATIENCE_SECONDS if patience is None else patience)
-        while not _locked(file.fileno()):
+        while not _locked(file):
             if time.monotonic() > give_up:
                 file.seek(0)
                 raise ResourceError(f"{what}: process {file.read() or '?'} is at work on it; wait for it, or end it")
@@ -89,9 +184,10 @@ def alone(lock: Path, what: str, patience: float | None = None) -> Iterator[None
         yield
 
 
-def _locked(descriptor: int) -> bool:
+def _locked(file: IO[str]) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with naming(file.name):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
@@ -99,7 +195,12 @@ def _locked(descriptor: int) -> bool:
 
 def end_tidily() -> None:
     """Let SIGTERM end this process as an exception does, so that what it has open is closed."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the guard may pass on what came to both
+        sys.exit(TERMINATED)
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def first() -> bool:
@@ -130,7 +231,7 @@ def end_with_starter() -> None:
     import psutil
 
     with suppress(psutil.Error):
-        parents = psutil.Process().parents()
+        parents = [process for process in psutil.Process().parents() if process.pid != _guard]
         if not first():
             _end_with(parents[0], "first process of this training")
         dvc = next((process for process in parents if _is_dvc(process)), None)

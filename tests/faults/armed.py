@@ -1,8 +1,9 @@
 """Run a stage as DVC does, with a fault at a chosen place: `python -m tests.faults.armed STAGE PIPELINE FAULT…`.
 
 A fault is WHAT:PLACE:NUMBER. `before:os.replace:2` kills the process at the second call of `os.replace`, before it does
-anything, and `after` when it has; with `full` the disk is full there; with `slow` every call takes a tenth of a second
-more; `set` gives a constant a value.
+anything, and `after` when it has; `ENOSPC` and its like make it fail as the system would; with `slow` every call takes
+a tenth of a second more; with `wait` it makes a file `waiting`, and goes on when that is gone; `set` gives a constant a
+value.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ import sys
 import time
 from collections.abc import Callable
 from itertools import count
+from pathlib import Path
 from typing import Any
+
+from unroll import processes
 
 
 def arm(what: str, place: str, number: float) -> None:
@@ -49,8 +53,12 @@ def faulty(function: Callable[..., Any], what: str, number: float) -> Callable[.
             time.sleep(0.1)
         if due and what == "before":
             os.kill(os.getpid(), signal.SIGKILL)
-        if due and what == "full":
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "here")
+        if due and what == "wait":
+            Path("waiting").touch()
+            while Path("waiting").exists():
+                time.sleep(0.02)
+        if due and (code := getattr(errno, what, 0)):
+            raise OSError(code, os.strerror(code), "here")
         result = function(*args, **kwargs)
         if due and what == "after":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -60,6 +68,8 @@ def faulty(function: Callable[..., Any], what: str, number: float) -> Callable[.
 
 
 if __name__ == "__main__":
+    if "GUARDED" in os.environ:
+        processes.guard()
     stage, pipeline, *faults = sys.argv[1:]
     for fault in faults:
         what, place, number = fault.split(":")

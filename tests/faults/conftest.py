@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -25,6 +27,13 @@ QUICK = SMALL | {
     "model.dropout": 0.2, "train.sampled_softmax": 50, "train.average": 2, "register.resamples": 20,
     "register.name": "mine",
 }  # fmt: skip
+TINY = QUICK | {
+    "prepare.max_rows": 60, "tokenize.source.vocab_size": 320, "train.updates": 8, "train.warmup": 2,
+    "train.log_every": 4, "train.validate_every": 4, "embed.epochs": 1, "embed.neighbours_of": ["milk"],
+    "evaluate.pictures": 1, "evaluate.stress": 5, "register.resamples": 5,
+}  # fmt: skip
+
+
 STAGES = ("fetch", "prepare", "tokenize", "embed", "train", "evaluate", "register")
 OUTS = {
     "fetch": ("data/mine/raw",),
@@ -50,6 +59,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line("\nfault                            injections   survived")
     for fault, (done, survived) in sorted(counts.items()):
         terminalreporter.write_line(f"{fault:32} {done:10,} {survived:10,}")
+    for fault, (done, there) in sorted(operations(terminalreporter).items()):
+        terminalreporter.write_line(f"{fault}: {done:,} of {there:,} operations of all stages")
+
+
+def operations(terminalreporter: pytest.TerminalReporter) -> dict[str, tuple[int, int]]:
+    """Return for each kind of fault how many operations were made to fail, and of how many."""
+    found: dict[str, tuple[int, int]] = {}
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for _, (kind, done, there) in (entry for entry in report.user_properties if entry[0] == "operations"):
+            before = found.get(kind, (0, 0))
+            found[kind] = before[0] + done, before[1] + there
+    return found
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +108,7 @@ class Project:
     def run(self, stage: str, *faults: str, **environment: str) -> tuple[int, str]:
         """Run a stage to its end; return its exit code and what it told."""
         process = self.start(stage, *faults, **environment)
-        _, told = process.communicate(timeout=120)
+        _, told = process.communicate(timeout=300)
         return process.returncode, told
 
     def forget(self, stage: str) -> None:
@@ -105,6 +126,74 @@ class Project:
         """Return what stages left behind that is nobody's output."""
         left = [path for end in ("part", "before") for path in self.folder.rglob(f".*.{end}")]
         return sorted(str(path.relative_to(self.folder)) for path in left)
+
+
+class Fault(NamedTuple):
+    """What goes wrong, and whether it stays so; with a size, allocations of so many bytes and more are meant."""
+
+    code: int
+    stays: bool = False
+    size: int = 0
+
+
+NONE = Fault(0)
+
+
+class Server:
+    """A process that has all libraries loaded, and runs stages in forks of itself with faults below them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.told, self.shim = folder / "told", compiled(folder)
+        environment = clean_environment() | ({"LD_PRELOAD": str(self.shim)} if self.shim else {})
+        command = [sys.executable, "-m", "tests.faults.injected"]
+        self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=-1, stdout=-1, text=True)
+
+    def run(self, stage: str, folder: Path, fault: Fault = NONE, number: int = 0) -> dict[str, Any]:
+        """Run a stage whose operation of that number fails; return how it ended, and what it told."""
+        asked = {"stage": stage, "folder": str(folder), "told": str(self.told), "number": number, **fault._asdict()}
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(json.dumps(asked) + "\n")
+        self.process.stdin.flush()
+        return dict(json.loads(self.process.stdout.readline()), told=self.told.read_text(errors="replace"))
+
+
+def compiled(folder: Path) -> Path | None:
+    """Return shim.c as a library; None where it cannot be had."""
+    compiler, shim = shutil.which("cc") or shutil.which("gcc"), folder / "shim.so"
+    if sys.platform != "linux" or not compiler:
+        return None
+    source = Path(__file__).with_name("shim.c")
+    built = subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", shim, source, "-ldl"], capture_output=True)
+    return None if built.returncode else shim
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    made = Server(tmp_path_factory.mktemp("server"))
+    yield made
+    made.process.communicate()
+
+
+@pytest.fixture(scope="session")
+def calm(
+    make_params: Callable[..., Pipeline], blank_store: Path, tmp_path_factory: pytest.TempPathFactory, server: Server
+) -> dict[str, Project]:
+    """For each stage, the project before it runs, and under "" the one after all of them; nothing went wrong."""
+    folder = tmp_path_factory.mktemp("calm")
+    project = Project(folder / "all")
+    recipes.write_project(project.folder, "mine", recipes.section(make_params(**TINY)))
+    for name in ("tmp", "data/sources"):
+        (project.folder / name).mkdir(parents=True)
+    shutil.copy(blank_store, project.folder / "mlflow.db")
+    rows = "".join(f"{source}\t{target}\t\n" for source, target in PAIRS)
+    (project.folder / "data" / "sources" / "spa.tsv").write_text(rows, encoding="utf-8", newline="")
+    found = {"": project}
+    for stage in STAGES:
+        found[stage] = Project(Path(shutil.copytree(project.folder, folder / stage)))
+        ended = server.run(stage, project.folder)
+        assert ended["code"] == 0, ended
+    return found
 
 
 @pytest.fixture(scope="session")

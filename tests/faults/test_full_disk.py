@@ -9,14 +9,14 @@ from tests.faults.conftest import Project
 pytestmark = pytest.mark.fault("disk full")
 
 PLACES = [
-    ("prepare", "full:unroll.artifacts.store._sync:1"),
-    ("tokenize", "full:os.replace:1"),
-    ("embed", "full:safetensors.numpy.save_file:1"),
-    ("train", "full:safetensors.torch.save_file:2"),  # of the second snapshot
-    ("train", "full:unroll.predict.checkpoints.shutil.copyfile:1"),
-    ("train", "full:unroll.artifacts.store._sync:9"),
-    ("evaluate", "full:os.replace:2"),  # the folder that was there steps aside
-    ("evaluate", "full:os.replace:3"),
+    ("prepare", "ENOSPC:unroll.artifacts.store._sync:1"),
+    ("tokenize", "ENOSPC:os.replace:1"),
+    ("embed", "ENOSPC:safetensors.numpy.save_file:1"),
+    ("train", "ENOSPC:safetensors.torch.save_file:2"),  # of the second snapshot
+    ("train", "ENOSPC:unroll.predict.checkpoints.shutil.copyfile:1"),
+    ("train", "ENOSPC:unroll.artifacts.store._sync:9"),
+    ("evaluate", "ENOSPC:os.replace:2"),  # the folder that was there steps aside
+    ("evaluate", "ENOSPC:os.replace:3"),
 ]
 
 
@@ -27,7 +27,7 @@ def test_a_full_disk_costs_nothing_that_was_there(
     code, told = project.run(stage, fault)
     assert code == 5, told
     *_, last = told.splitlines()
-    assert last == "unroll: no space left on the device for here; free some"
+    assert last == "unroll: here: No space left on device; free some space, or inodes (df -h, df -i)"
     assert "Traceback" not in told
     assert project.outs(stage) == undisturbed.outs(stage)
     assert project.litter() == []

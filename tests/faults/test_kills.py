@@ -68,6 +68,21 @@ def test_a_killed_stage_run_again_ends_in_the_same_bytes(
     assert project.litter() == []
 
 
+@pytest.mark.parametrize("killed", ["guard", "stage"])
+def test_of_a_stage_and_its_guard_none_outlives_the_other(undisturbed: Project, project: Project, killed: str) -> None:
+    project.forget("train")
+    shutil.rmtree(project.folder / ".unroll", ignore_errors=True)
+    guard = psutil.Process(project.start("train", f"slow:{UPDATE}:0", GUARDED="1").pid)
+    until(lambda: lock_of(project).exists() and lock_of(project).read_text() != "")
+    stage = psutil.Process(int(lock_of(project).read_text()))
+    assert stage.parent() == guard
+    (guard if killed == "guard" else stage).kill()
+    until(lambda: not guard.is_running() or guard.status() == psutil.STATUS_ZOMBIE)
+    until(lambda: not stage.is_running() or stage.status() == psutil.STATUS_ZOMBIE)
+    assert project.run("train")[0] == 0
+    assert project.outs("train") == undisturbed.outs("train")
+
+
 KILLED_DVC = """
 import sys
 from dvc.cli import main
@@ -158,14 +173,14 @@ def test_a_second_process_is_refused_while_the_first_one_works(undisturbed: Proj
 
 
 @pytest.mark.fault("dvc killed")
-@pytest.mark.parametrize("shell", ["", "sh"])
-def test_a_stage_ends_with_the_dvc_that_started_it(project: Project, shell: str) -> None:
+@pytest.mark.parametrize(("shell", "guarded"), [("", {}), ("sh", {"GUARDED": "1"})])
+def test_a_stage_ends_with_the_dvc_that_started_it(project: Project, shell: str, guarded: dict[str, str]) -> None:
     project.forget("train")
     dvc = project.folder / "dvc"
     dvc.write_text("import subprocess, sys\nsubprocess.call(sys.argv[1:])\n", encoding="utf-8")
     by = [sys.executable, str(dvc)] + (["sh", "-c", '"$@"; :', "sh"] if shell else [])
     lock_of(project).unlink()
-    process = project.start("train", f"slow:{UPDATE}:0", by=by, DVC_STAGE="train@mine")
+    process = project.start("train", f"slow:{UPDATE}:0", by=by, DVC_STAGE="train@mine", **guarded)
     until(lambda: lock_of(project).exists() and lock_of(project).read_text() != "")
     trainer = psutil.Process(int(lock_of(project).read_text()))
     assert trainer.pid != process.pid

@@ -12,7 +12,7 @@ import pytest
 from unroll import __version__
 
 ROOT = Path(__file__).parents[2]
-WAYS = [["-m", "unroll"], ["-c", "from unroll.cli import main; main()"]]
+WAYS = [["-m", "unroll"], ["-c", "from unroll.__main__ import main; main()"]]
 
 
 @pytest.mark.parametrize("command", WAYS, ids=["python -m unroll", "unroll"])

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from unroll.errors import naming
 from unroll.params.sections import inside
 
 FORMAT = 1
@@ -26,7 +27,7 @@ _KIND, _DIGEST = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}"), re.compile(r"[0-9a-
 
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
+    with naming(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

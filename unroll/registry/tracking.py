@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from unroll import telling
 from unroll.artifacts import origin
-from unroll.errors import ParamsError, ResourceError
+from unroll.errors import ParamsError, ResourceError, failure
 from unroll.params.pipeline import Recipe
 from unroll.predict.predictor import title
 
@@ -65,6 +65,8 @@ def prepare(timeout: int) -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in ("mlflow.store.db.utils", "sqlalchemy.pool"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what they log with a traceback, they raise too
 
 
 def client() -> MlflowClient:
@@ -85,6 +87,8 @@ def reaching() -> Iterator[MlflowClient]:
     try:
         yield client()
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
+        if lack := failure(error):
+            raise ResourceError(f"{where()}: {lack}") from None
         advice = "check MLFLOW_TRACKING_URI and that the store is up"
         raise ResourceError(f"{where()}: {first_line(error)}; {advice}") from None
 
@@ -114,6 +118,8 @@ def where() -> str:
 
 def first_line(error: Exception) -> str:
     """Return what an error says, in a line."""
+    if lack := failure(error):
+        return str(lack)
     return telling.line((str(error).splitlines() or [type(error).__name__])[0])[:200]
 
 

@@ -16,6 +16,8 @@ Tell = Callable[[Mapping[str, float], int], None]
 def lead(training: Training, snapshots: Snapshots, tell: Tell) -> list[Point]:
     """Train a model in place, from where an earlier process was killed if one was; return the points of its curves.
 
+    The last state is saved too: what is made of it may not reach its place.
+
     Args:
         tell: is called for every point; those of an earlier process come first.
     """
@@ -31,7 +33,7 @@ def lead(training: Training, snapshots: Snapshots, tell: Tell) -> list[Point]:
             advance(progress)
             points.append(point_of(progress))
             tell(shown(points[-1]) | {"tokens_per_second": progress.tokens / progress.seconds}, progress.update)
-            if training.fabric.broadcast(snapshots.due() and progress.update < updates):
+            if training.fabric.broadcast(snapshots.due() or training.done):
                 snapshots.save(training.state(), points)
     return points
 

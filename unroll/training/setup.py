@@ -18,7 +18,7 @@ from unroll.data.ids import Ids
 from unroll.data.rows import references
 from unroll.errors import ParamsError, ResourceError
 from unroll.folders import Folders
-from unroll.nn import model
+from unroll.nn import arithmetic, model
 from unroll.nn.model import Network
 from unroll.params.pipeline import Recipe
 from unroll.params.reading import dump
@@ -30,7 +30,7 @@ from unroll.training.loop import Training
 
 def fingerprint(inputs: Mapping[str, Manifest], recipe: Recipe) -> str:
     """Return a hash of all that a training depends on; a snapshot is continued only by a training with the same one."""
-    code = [origin.sources_sha256(), torch.__version__]
+    code = [origin.sources_sha256(), torch.__version__, arithmetic.preset()]
     return hashlib.sha256(dump_json([inputs, dump(recipe), code]).encode()).hexdigest()
 
 

@@ -2,7 +2,8 @@
 
 A snapshot is a folder with its hashes, like every artifact, but no stage's output: it lives in
 `.unroll/snapshots/<pipeline>/<fingerprint>`, where the fingerprint is a hash of all that the training depends on.
-With another fingerprint a training starts from the beginning; one that is done removes them all.
+With another fingerprint a training starts from the beginning; one that is done removes those of all others. Its own
+latest stays, marked as done: until DVC has the model, a stage that is run again makes it from there in seconds.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from safetensors.torch import load_file, save_file
 
 from unroll.artifacts import store
 from unroll.artifacts.manifest import dump_json
-from unroll.errors import IntegrityError
+from unroll.errors import IntegrityError, ParamsError
+from unroll.folders import DONE
 from unroll.training.loop import Standing
 
 KEPT = 2
@@ -34,11 +36,13 @@ class Snapshots:
 
     Args:
         folder: of the pipeline; one fingerprint's snapshots lie below it.
+    Raises:
+        ParamsError: UNROLL_SNAPSHOT_SECONDS is no number of seconds.
     """
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
         self.home, self.folder = folder, folder / fingerprint
-        self.seconds = float(os.environ.get("UNROLL_SNAPSHOT_SECONDS", SECONDS))
+        self.seconds = _seconds()
         self._saved = time.monotonic()
 
     def latest(self) -> tuple[Standing, Any] | None:
@@ -54,8 +58,11 @@ class Snapshots:
                 print(f"unroll: {cause}; this snapshot is left out", file=sys.stderr)
                 continue
             saved = json.loads((folder / VALUES).read_text(encoding="utf-8"))
+            if (self.folder / DONE).exists():
+                print(f"unroll: train: was done already; making the model again from {folder}", file=sys.stderr)
             return Standing(load_file(folder / TENSORS), saved["state"]), saved["beside"]
-        if others := sorted(path.name for path in self.home.glob("*") if path != self.folder):
+        others = [path for path in self.home.glob("*") if path != self.folder and not (path / DONE).exists()]
+        if others:
             what = f"{len(others)} other training{'s' * (len(others) > 1)} of it stopped half-way"
             print(
                 f"unroll: train: {what} with other parameters, data or code; starting from the beginning ({self.home} "
@@ -82,9 +89,19 @@ class Snapshots:
             shutil.rmtree(folder)
         self._saved = time.monotonic()
 
-    def clear(self) -> None:
-        """Remove the snapshots of all trainings of the pipeline: one is done."""
-        shutil.rmtree(self.home, ignore_errors=True)
+    def done(self) -> None:
+        """Mark this training as done, and remove the snapshots of all others of the pipeline."""
+        (self.folder / DONE).touch()
+        for folder in [*self._found()[:-1], *(path for path in self.home.glob("*") if path != self.folder)]:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _found(self) -> list[Path]:
         return sorted(path for path in self.folder.glob("[0-9]*") if path.is_dir())
+
+
+def _seconds() -> float:
+    said = os.environ.get("UNROLL_SNAPSHOT_SECONDS", str(SECONDS))
+    try:
+        return float(said)
+    except ValueError:
+        raise ParamsError(f"UNROLL_SNAPSHOT_SECONDS: {said[:60]!r} is no number of seconds; such as 30") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -47,7 +48,7 @@ def test_a_failure_leaves_the_old_folder_and_no_litter(tmp_path: Path) -> None:
 
 
 @given(bit=st.integers(0, 79))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_every_flipped_bit_is_found(tmp_path_factory: pytest.TempPathFactory, bit: int) -> None:
     folder = tmp_path_factory.mktemp("flip") / "raw"
     make(folder)
@@ -95,3 +96,78 @@ def test_the_manifest_carries_the_whole_ancestry(tmp_path: Path) -> None:
     found = json.loads((tmp_path / "prepared" / "manifest.json").read_text())
     assert found["inputs"]["raw"] == raw
     assert identity(found["inputs"]["raw"]) == identity(raw)
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o027, 0o077])
+def test_files_are_as_readable_as_the_umask_says(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        with store.writing(tmp_path / "raw", "raw", {}) as folder:
+            (folder / "a").write_text("x")
+            (folder / "a").chmod(0o600)  # as safetensors and tempfile do
+    finally:
+        os.umask(before)
+    modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "raw").iterdir()}
+    assert modes == {0o666 & ~umask}
+
+
+def test_a_check_is_asked_before_anything_is_put_in_place_and_only_meanwhile(tmp_path: Path) -> None:
+    def refuse(kind: str) -> None:
+        raise IntegrityError(f"no {kind}")
+
+    with store.checking(refuse):
+        with pytest.raises(IntegrityError, match="no raw"):
+            make(tmp_path / "raw")
+        with pytest.raises(IntegrityError, match="no version"):
+            store.ask("version")
+    assert os.listdir(tmp_path) == []
+    make(tmp_path / "raw")
+    store.ask("version")
+
+
+def broken(monkeypatch: pytest.MonkeyPatch, name: str, code: int, only: str = "") -> None:
+    """Let a function of the system fail."""
+
+    def fail(*arguments: object) -> None:
+        if not only or os.path.isdir(f"/proc/self/fd/{arguments[0]}") == (only == "folders"):
+            raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, name, fail)
+
+
+def test_a_text_that_cannot_be_written_leaves_the_old_one_and_no_litter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write_file(tmp_path / "a.json", "old")
+    for name in ("fsync", "replace"):
+        with monkeypatch.context() as patch:
+            broken(patch, name, errno.EIO)
+            with pytest.raises(OSError, match="Input/output error"):
+                store.write_file(tmp_path / "a.json", "new")
+        assert os.listdir(tmp_path) == ["a.json"]
+        assert (tmp_path / "a.json").read_text() == "old"
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="tells folders from files by /proc")
+def test_a_file_system_that_cannot_sync_folders_will_do_and_one_that_cannot_sync_files_will_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        broken(patch, "fsync", errno.EINVAL, "folders")
+        make(tmp_path / "raw")
+    broken(monkeypatch, "fsync", errno.EINVAL, "files")
+    with pytest.raises(OSError, match=r"Invalid argument: .*manifest\.json"):
+        make(tmp_path / "raw")
+
+
+def test_a_manifest_that_the_machine_cannot_read_is_not_a_broken_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path / "raw")
+
+    def fail(*arguments: object, **how: object) -> str:
+        raise OSError(errno.EMFILE, "many")
+
+    monkeypatch.setattr(Path, "read_text", fail)
+    with pytest.raises(OSError, match="many"):
+        store.verify(tmp_path / "raw", "raw")

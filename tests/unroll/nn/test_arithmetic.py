@@ -41,3 +41,13 @@ def test_it_is_settled_before_torch_is_there() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "AUTO"
+
+
+def test_what_else_orders_sums_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*arithmetic.ORDERS, *arithmetic.OTHERS):
+        monkeypatch.delenv(name, raising=False)
+    arithmetic.settle(None)
+    assert arithmetic.preset() == {}
+    monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "default")
+    assert arithmetic.preset() == {"MKL_CBWR": "COMPATIBLE", "ATEN_CPU_CAPABILITY": "default"}

@@ -72,9 +72,16 @@ def test_one_that_was_killed_goes_on_to_the_same_points_and_bytes(tmp_path: Path
         assert torch.equal(after.model.state_dict()[name], value)
 
 
-def test_after_the_last_update_no_snapshot_is_written(tmp_path: Path) -> None:
-    lead(training(), Snapshots(tmp_path, "f"), nobody)
-    assert sorted(path.name for path in (tmp_path / "f").iterdir()) == ["000000030", "000000035"]
+def test_one_that_was_done_is_done_again_without_an_update(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNROLL_SNAPSHOT_SECONDS", "3600")
+    whole = training()
+    points = lead(whole, Snapshots(tmp_path, "f"), nobody)
+    assert [path.name for path in (tmp_path / "f").iterdir()] == ["000000040"]
+    again = training()
+    monkeypatch.setattr("unroll.training.loop.learn", lambda *_: pytest.fail("learnt again"))
+    assert lead(again, Snapshots(tmp_path, "f"), nobody) == points
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(again.model.state_dict()[name], value)
 
 
 def test_one_that_follows_learns_the_same(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from unroll.errors import ParamsError
+from unroll.folders import DONE
 from unroll.training.loop import Standing
 from unroll.training.snapshots import Snapshots
 
@@ -77,8 +79,29 @@ def test_another_fingerprint_starts_from_the_beginning_and_says_so(
     found = snapshots.latest()
     assert found
     assert found[1] == 10  # and the first one can still go on
-    other.clear()
-    assert not snapshots.home.exists()
+
+
+def test_of_one_that_is_done_the_latest_stays_and_nothing_of_others(
+    snapshots: Snapshots, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Snapshots(snapshots.home, "f2").save(standing(5), 5)
+    for updates in (10, 20):
+        snapshots.save(standing(updates), updates)
+    snapshots.done()
+    assert [path.name for path in snapshots.home.iterdir()] == ["f1"]
+    assert folders(snapshots) == ["000000020", DONE]
+    found = snapshots.latest()
+    assert found
+    assert found[1] == 20
+    assert "was done already" in capsys.readouterr().err
+    assert Snapshots(snapshots.home, "f3").latest() is None
+    assert capsys.readouterr().err == ""  # one that is done has not stopped half-way
+
+
+def test_seconds_that_are_none_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNROLL_SNAPSHOT_SECONDS", "abc")
+    with pytest.raises(ParamsError, match=r"^UNROLL_SNAPSHOT_SECONDS: 'abc' is no number of seconds"):
+        Snapshots(tmp_path, "f1")
 
 
 def test_the_first_is_due_after_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
