@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
@@ -31,6 +30,8 @@ TIMEOUT = 30
 """Seconds that a call may wait for a tracking server, except while a model learns."""
 MOST_METRICS, MOST_PARAMS = 1000, 100
 """What MLflow takes in one call."""
+SECRETS, HIDDEN = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD"), "…"
+"""Variables that nothing shows; what stands in their place."""
 
 Point = tuple[str, float, int, int]
 """A metric: name, value, milliseconds, update."""
@@ -65,6 +66,7 @@ def prepare(timeout: int) -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db").setLevel(logging.ERROR)  # each of ten tries to reach a database
 
 
 def client() -> MlflowClient:
@@ -91,13 +93,21 @@ def reaching() -> Iterator[MlflowClient]:
 
 def where() -> str:
     """Return the store's name for a message, without a password."""
-    parts = urlsplit(store())
-    return "tracking store " + (f"{parts.scheme}://{parts.hostname}:{parts.port}" if parts.hostname else store())
+    return f"tracking store {bare(store())}"
+
+
+def bare(text: str) -> str:
+    """Return a text without the names and passwords of addresses in it, nor those that the environment holds."""
+    text = re.sub(r"(?<=://)\S*@", "", text)
+    text = re.sub(r"(?<=password=)[^&\s]+", HIDDEN, text)
+    for secret in filter(None, map(os.environ.get, SECRETS)):
+        text = text.replace(secret, HIDDEN)
+    return text
 
 
 def first_line(error: Exception) -> str:
-    """Return what an error says, in a line, without the name and password of an address in it."""
-    return re.sub(r"(?<=://)[^/@\s]+@", "", (str(error).splitlines() or [type(error).__name__])[0])[:200]
+    """Return what an error says, in a line, without a password in it."""
+    return bare((str(error).splitlines() or [type(error).__name__])[0])[:200]
 
 
 def experiment_of(client: MlflowClient, pipeline: str) -> str:
