@@ -112,7 +112,7 @@ def _of_revision(root: Path, pipeline: str, revision: str) -> Entry:
             if packed := _git(root, "archive", "--format=tar", commit, "--", path):
                 with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
                     archive.extractall(aside, filter="data")
-        return _of_files(Path(aside), pipeline, f"{revision} {commit[:7]}")
+        return _of_files(Path(aside), pipeline, revision if commit.startswith(revision) else f"{revision} {commit[:7]}")
 
 
 def _commit(root: Path, revision: str) -> str:
