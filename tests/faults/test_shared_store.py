@@ -112,6 +112,7 @@ def test_no_password_is_kept_or_shown(team: Path, server: Server, capsys: pytest
         rows = [str(row) for (table,) in tables for row in database.execute(f'SELECT * FROM "{table}"')]
     assert [row for row in rows if "model.sha256" in row]
     assert not [row for row in rows if PASSWORD in row]
+    assert [path.name for path in server.home.iterdir()] == ["art"]  # all else of its machine may be read-only
     files = [path for path in server.home.rglob("*") if path.is_file()]
     assert files
     assert not [path for path in files if PASSWORD.encode() in path.read_bytes()]
