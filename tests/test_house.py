@@ -276,6 +276,21 @@ def unhashed_parameters(root: Path) -> Iterator[str]:
         yield from walk(yaml.safe_load(path.read_text(encoding="utf-8")), f"{path.relative_to(root)}: ")
 
 
+def wrong_artifacts(root: Path) -> Iterator[str]:
+    """Yield every pipeline of the grid whose model dvc.yaml does not declare as it is, and every other declaration."""
+    grid, declared = (
+        yaml.safe_load((root / file).read_text(encoding="utf-8")).get(name, {})
+        for file, name in (("params.yaml", "pipelines"), ("dvc.yaml", "artifacts"))
+    )
+    yield from (f"{name}: is in the grid and not among the artifacts" for name in sorted(grid.keys() - declared))
+    yield from (f"{name}: is among the artifacts and not in the grid" for name in sorted(declared.keys() - grid))
+    for name in sorted(grid.keys() & declared):
+        shape = yaml.safe_load((root / f"pipelines/{name}.yaml").read_text(encoding="utf-8")).get("shape")
+        wanted = {"type": "model", "path": f"data/{name}/model", "labels": [shape]}
+        if declared[name] | wanted != declared[name] or not declared[name].get("desc"):
+            yield f"{name}: its artifact needs a desc, and {wanted}"
+
+
 # What one reads
 
 
@@ -355,6 +370,7 @@ RULES: list[Rule] = [
     wrong_dependencies,
     wrong_parameters,
     unhashed_parameters,
+    wrong_artifacts,
     undocumented,
     too_long,
     untested,
@@ -471,11 +487,12 @@ def test_make_smoke_turns_down_parameters_that_every_pipeline_has() -> None:
         assert small["train.validate_every"] < small["train.updates"], "the best weights are chosen, not the only ones"
 
 
+ARTIFACT = "artifacts: {translate: {type: model, path: data/translate/model, desc: words, labels: [n_to_m]}}"
 GOOD = {
     "dvc.yaml": "stages: {tokenize: {do: {deps: [data/raw, stages/tokenize.py, unroll/data/text.py],"
-    " params: [{'pipelines/${key}.yaml': [tokenize, register, model.head.kind]}]}}}",
+    " params: [{'pipelines/${key}.yaml': [tokenize, register, model.head.kind]}]}}}\n" + ARTIFACT,
     "params.yaml": "pipelines: {translate: unroll/parts.py}",
-    "pipelines/translate.yaml": "tokenize: {vocab_size: 8}",
+    "pipelines/translate.yaml": "shape: n_to_m\ntokenize: {vocab_size: 8}",
     "stages/__init__.py": '"""Doc."""\nfrom unroll.errors import UnrollError',
     "stages/tokenize.py": '"""Doc."""\nfrom stages import UnrollError\nfrom unroll.data import text\n'
     "def run(one: params.Pipeline):\n    'Doc.'\n"
@@ -560,6 +577,13 @@ BREACHES = [
     ),
     (wrong_parameters, {"stages/tokenize.py": ""}, "tokenize: declares register, which it does not read"),
     (unhashed_parameters, {"pipelines/a.yaml": "b: {size: 1}"}, "pipelines/a.yaml: b.size: DVC drops this name"),
+    (
+        wrong_artifacts,
+        {"params.yaml": "pipelines: {translate: a, name: b}"},
+        "name: is in the grid and not among the artifacts",
+    ),
+    (wrong_artifacts, {"params.yaml": "pipelines: {}"}, "translate: is among the artifacts and not in the grid"),
+    (wrong_artifacts, {"dvc.yaml": ARTIFACT.replace("n_to_m", "n_to_n")}, "translate: its artifact needs a desc, and"),
     (undocumented, {TEXT: "import re"}, "unroll.data.text: no docstring"),
     (undocumented, {TEXT: "def f(): ..."}, "unroll.data.text.f: no docstring"),
     (undocumented, {TEXT: "class A:\n    def f(self): ..."}, "unroll.data.text.A.f: no docstring"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 from codecs import getincrementaldecoder
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 from unroll import processes, telling
 from unroll.asking import able, by_command
@@ -303,6 +305,31 @@ def versions(name: Registered) -> None:
 
         for one in known(name):
             print(telling.harmless("\t".join([one.version, " ".join(one.aliases), one.main, one.verdict])))
+
+
+@app.command()
+def compare(
+    name: Annotated[str, typer.Argument(help="A registered model, or with revisions a pipeline.")],
+    revisions: Annotated[
+        list[str] | None,
+        typer.Argument(help="Commits, branches, DVC experiments, or workspace: the files here. Without any: versions."),
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="A line for each, all of them.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
+) -> None:
+    """Show the parameters in which versions of a model or revisions of a pipeline differ, and their main scores."""
+    with needing("track", "the registry"):
+        from unroll.registry import comparing
+
+        found = comparing.of_revisions(Path(), name, revisions) if revisions else comparing.of_versions(name)
+    entries = comparing.differing(found)
+    if as_json:
+        print(json.dumps([entry._asdict() for entry in entries], indent=2, ensure_ascii=False))
+    elif as_csv:
+        print(comparing.as_csv(entries), end="")
+    else:
+        console = Console()
+        console.print(comparing.table(entries, console.width))
 
 
 @app.command()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.stores import Server
 from tests.tracked import answers, make_folders, recipe, settings
 from unroll.artifacts import lineage
 from unroll.folders import Folders
@@ -23,47 +22,10 @@ pytestmark = pytest.mark.fault("tracking server away")
 UPDATES = 60
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-class Server:
-    """A real tracking server, that can be killed and started again on what it had."""
-
-    def __init__(self, home: Path) -> None:
-        self.home, self.port = home, free_port()
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        store = f"sqlite:///{self.home / 'mlflow.db'}"
-        command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--backend-store-uri", store]
-        command += ["--host", "127.0.0.1", "--port", str(self.port), "--artifacts-destination", str(self.home / "art")]
-        quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-        self.process = subprocess.Popen(
-            command, env=os.environ | quiet, cwd=self.home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
-        give_up = time.monotonic() + 60
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=1)
-                return
-            except OSError:
-                assert time.monotonic() < give_up, "the server does not come up"
-                time.sleep(0.1)
-
-    def kill(self) -> None:
-        if self.process:
-            os.killpg(self.process.pid, 9)
-            self.process.wait()
-        self.process = None
-
-
 @pytest.fixture
 def server(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     server = Server(home)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.port}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.address)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
     monkeypatch.setattr(live, "FLUSH_SECONDS", 0.05)
     monkeypatch.setattr(live, "MOST_SECONDS", 0.2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -296,3 +297,17 @@ def test_a_packaged_model_says_how_it_is_started(
     )  # fmt: skip
     assert (tmp_path / "out" / "Dockerfile").is_file()
     assert unroll("package", tmp_path / "out", "--model", folder)[0] == 2
+
+
+def test_what_is_compared_is_told_in_three_forms(
+    unroll: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipes.write_project(tmp_path, "mine", recipes.document("translate"))
+    (tmp_path / "reports/mine").mkdir(parents=True)
+    (tmp_path / "reports/mine/evaluate.json").write_text('{"main": "bleu", "bleu": 41.5}')
+    monkeypatch.chdir(tmp_path)
+    here = ("compare", "mine", "workspace")
+    assert [line.split() for line in unroll(*here)[1].splitlines()] == [["workspace"], ["bleu", "41.50"]]
+    assert unroll(*here, "--csv")[1] == "name,bleu\nworkspace,41.50\n"
+    assert json.loads(unroll(*here, "--json")[1]) == [{"name": "workspace", "scores": {"bleu": "41.50"}, "params": {}}]
+    assert unroll(*here, "away")[0] == 2

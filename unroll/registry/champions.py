@@ -94,7 +94,12 @@ def versions(name: str) -> list[Known]:
         return _versions(client, name)
 
 
-def _versions(client: MlflowClient, name: str) -> list[Known]:
+def known_versions(client: MlflowClient, name: str) -> list[tuple[ModelVersion, list[str]]]:
+    """Return the versions of a registered model, the latest first, each with its aliases.
+
+    Raises:
+        ParamsError: there is no such model.
+    """
     model = or_none(lambda: client.get_registered_model(name))
     if model is None:
         known = ", ".join(sorted(found.name for found in client.search_registered_models())) or "none yet"
@@ -103,7 +108,11 @@ def _versions(client: MlflowClient, name: str) -> list[Known]:
     for alias, number in model.aliases.items():
         aliases.setdefault(str(number), []).append(alias)
     found = client.search_model_versions(f"name = '{name}'", order_by=["version_number DESC"])
-    return [_known(version, sorted(aliases.get(str(version.version), []))) for version in found]
+    return [(version, sorted(aliases.get(str(version.version), []))) for version in found]
+
+
+def _versions(client: MlflowClient, name: str) -> list[Known]:
+    return [_known(*found) for found in known_versions(client, name)]
 
 
 def _known(version: ModelVersion, aliases: list[str]) -> Known:

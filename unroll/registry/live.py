@@ -33,6 +33,7 @@ from unroll.registry.tracking import (
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 LIVE_TIMEOUT = 3
 """Seconds that a call may wait for a tracking server while a model learns."""
@@ -40,12 +41,17 @@ FLUSH_SECONDS, MOST_SECONDS, CLOSING_SECONDS = 2.0, 60.0, 60.0
 """Between two sendings of points; at most, while the store does not answer; for the last ones, when all is done."""
 
 
+WATCH_SECONDS = 10.0
+"""Between two looks at processor, memory, disk, network and accelerator."""
+
+
 class LiveRun:
     """The run of a model that is learning. A thread mirrors it, so that a slow or dead store does not hold up training.
 
     Points wait until the store has them. After a call that failed, and where a run is continued, the store is asked how
     far it got: no point is lost, none is there twice. What still waits at the end is in the files, from which
-    `runs.record` logs it.
+    `runs.record` logs it. What the machine did meanwhile stands beside the points, as MLflow measures and names it:
+    that is in no file.
     """
 
     def __init__(self, pipeline: str, recipe: Recipe, fingerprint: str) -> None:
@@ -55,13 +61,15 @@ class LiveRun:
         self._waiting: list[Point] = []
         self._reached: dict[str, int] = {}
         self._unsure = self._told = False
+        self._machine: SystemMetricsMonitor | None = None
+        self._update, self._watched = 0, 0.0
         self._closing = threading.Event()
         self.thread = threading.Thread(target=self._mirror, name="mlflow", daemon=True)
         self.thread.start()
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         """Note metrics of an update, to be sent together every few seconds; values that are not finite are left out."""
-        now = round(time.time() * 1000)
+        self._update, now = step, round(time.time() * 1000)
         self._waiting += [(name, float(value), now, step) for name, value in metrics.items() if math.isfinite(value)]
 
     def adopt(self, model_sha256: str) -> None:
@@ -78,11 +86,29 @@ class LiveRun:
         pause = FLUSH_SECONDS
         while True:
             pause = FLUSH_SECONDS if self._send() else min(2 * pause, MOST_SECONDS)
+            with self._forgiving():
+                self._watch()
             if self._closing.wait(pause):
                 break
         self._send()
         with self._forgiving():
             self._finish()
+
+    def _watch(self) -> None:
+        """Note what the machine does, at the update that training has come to."""
+        if self._client is None or time.monotonic() < self._watched + WATCH_SECONDS:
+            return
+        begun, self._watched = self._machine is None, time.monotonic()
+        if self._machine is None:
+            from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+            self._machine = SystemMetricsMonitor(self._run)
+        self._machine.collect_metrics()
+        found = self._machine.aggregate_metrics()
+        for monitor in self._machine.monitors:
+            monitor.clear_metrics()
+        if not begun:  # what is counted from one look to the next begins with the first one
+            self.log({f"system/{name}": value for name, value in found.items()}, self._update)
 
     def _send(self) -> bool:
         """Send what waits; return whether the store has all of it."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from unroll.errors import ParamsError
+from unroll.errors import IntegrityError, ParamsError
 from unroll.params.explaining import suggest
 from unroll.registry import held
 from unroll.registry.tracking import asking, where
@@ -47,6 +47,7 @@ def version_of(model: str) -> tuple[ModelVersion, Path]:
 
     Raises:
         ParamsError: there is no such model.
+        IntegrityError: the version does not say which model it is.
         ResourceError: the store cannot be reached.
     """
     match = re.fullmatch(r"models:/([^/@]+)(?:@([^/@]+)|/(\d+))", model)
@@ -55,8 +56,13 @@ def version_of(model: str) -> tuple[ModelVersion, Path]:
     name, alias, number = match.groups()
     with asking() as client:
         version = by_alias(client, name, alias) if alias else or_none(lambda: client.get_model_version(name, number))
-        if version is None or held.MODEL not in version.tags:
+        if version is None:
             raise ParamsError(f"{model}: no such model in the {where()}; {_known(client, name, alias)}")
+        if held.MODEL not in version.tags:
+            raise IntegrityError(
+                f"{model}: version {version.version} has no record of its model; make register makes one that has, and "
+                f"unroll promote makes it {CHAMPION}"
+            )
         return version, _locate(client, version)
 
 

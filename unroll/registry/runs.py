@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from unroll.artifacts import lineage, origin
+from unroll.artifacts import lineage, origin, store
 from unroll.artifacts.manifest import dump_json
 from unroll.evaluate.curves import read_curves
 from unroll.folders import Folders
@@ -32,10 +33,14 @@ from unroll.registry.tracking import (
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
+    from mlflow.entities import DatasetInput, Run
 
 PICTURES = ("pictures", "embed")
 """Folders of reports/<pipeline> whose pictures a run shows."""
+CONTEXTS = {"train": "training", "valid": "validation", "test": "test"}
+"""{split: what MLflow calls it}"""
+DIGITS = 36
+"""Of a hash, as many as MLflow keeps for a dataset."""
 
 
 def record(search: Search, register: Register, folders: Folders) -> str:
@@ -61,6 +66,7 @@ def record(search: Search, register: Register, folders: Folders) -> str:
         run = _run_of(client, experiment_of(client, folders.pipeline), digests["model"], recipe)
         log_params(client, run, card.facts(folders.reports) | recipe_params(recipe))
         _log_missing(client, run, scores, curves)
+        client.log_inputs(run.info.run_id, _datasets(folders))
         log_tags(client, run.info.run_id, tags)
         _log_files(client, run.info.run_id, folders, digests)
         if run.info.status != "FINISHED":
@@ -88,6 +94,23 @@ def _log_missing(
         there = {point.step for point in client.get_metric_history(run.info.run_id, name)}
         points += [(name, value, now, update) for update, value in curve.items() if update not in there]
     log_points(client, run.info.run_id, points)
+
+
+def _datasets(folders: Folders) -> list[DatasetInput]:
+    """Return the splits that a model learnt from and was scored on, told apart by the hash of their files."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    files = store.read_manifest(folders.evaluation)["inputs"]["prepared"]["files"]
+    rows, found = card.facts(folders.reports), []
+    for split, context in CONTEXTS.items():
+        source = {"uri": f"data/{folders.pipeline}/prepared/{split}.tsv", "sha256": files[f"{split}.tsv"]}
+        profile = {"num_rows": int(rows[f"prepare.{split}_rows"])} if f"prepare.{split}_rows" in rows else {}
+        dataset = Dataset(
+            f"{folders.pipeline} {split}", files[f"{split}.tsv"][:DIGITS], "local", json.dumps(source),
+            profile=json.dumps(profile),
+        )  # fmt: skip
+        found.append(DatasetInput(dataset, [InputTag("mlflow.data.context", context)]))
+    return found
 
 
 def _log_files(client: MlflowClient, run: str, folders: Folders, digests: Mapping[str, str]) -> None:

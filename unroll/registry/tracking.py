@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
@@ -65,8 +64,8 @@ def prepare(timeout: int) -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    for name in ("mlflow.store.db.utils", "sqlalchemy.pool"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # what they log with a traceback, they raise too
+    for name in ("mlflow.store.db", "sqlalchemy.pool"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what they log, at each of ten tries, they raise too
 
 
 def client() -> MlflowClient:
@@ -112,12 +111,11 @@ def asking() -> Iterator[MlflowClient]:
 
 def where() -> str:
     """Return the store's name for a message, without a password."""
-    parts = urlsplit(store())
-    return "tracking store " + (f"{parts.scheme}://{parts.hostname}:{parts.port}" if parts.hostname else store())
+    return f"tracking store {telling.secretless(store())}"
 
 
 def first_line(error: Exception) -> str:
-    """Return what an error says, in a line."""
+    """Return what an error says, in a line, without a password in it."""
     if lack := failure(error):
         return str(lack)
     return telling.line((str(error).splitlines() or [type(error).__name__])[0])[:200]

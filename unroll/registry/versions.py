@@ -22,7 +22,6 @@ from unroll.registry.tracking import artifact_folder, reaching, root, run_name
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import LoggedModel
     from mlflow.entities.model_registry import ModelVersion
 
 REGISTRY_PAGE = (
@@ -56,8 +55,8 @@ def register(evaluate: Evaluate, params: Register, folders: Folders, run: str) -
 
     The same model with the same evaluation keeps its version. A new version becomes the challenger, and the champion
     where there is none or where it is significantly better on the same test set: a champion that had another one is
-    asked anew. Of two that come at once the better
-    one ends as champion: a local store takes one at a time, on a server each looks again after it was promoted.
+    asked anew. Of two that come at once the better one ends as champion: a local store takes one at a time, on a server
+    each looks again after it was promoted.
 
     Args:
         evaluate: how the model was scored; so it answers unless a request says otherwise.
@@ -67,25 +66,21 @@ def register(evaluate: Evaluate, params: Register, folders: Folders, run: str) -
         ResourceError: the store cannot be reached.
     """
     digests = lineage.verify(folders.model, folders.evaluation)
-    scores, answers = card.main_scores(card.scores(folders.reports)), card.answers(folders.evaluation)
+    scores, answers = _main_scores(folders), card.answers(folders.evaluation)
     turn = processes.alone(own(root()) / "locks" / "registry", "the registry", TURN_SECONDS)
     with turn if artifact_folder() else nullcontext(), reaching() as client:
         before = _version_of(client, params.name, digests)
         if before and lost(client, before):  # as after a disk was replaced: what it held is here
             before = None
-        version = before or _create_version(
-            client,
-            log_model(client, evaluate.search, params.name, folders, run),
-            params.name,
-            folders,
-            digests,
-            scores,
-            evaluate.search,
-        )
+        version = before or _create_version(client, evaluate.search, params.name, folders, digests, run)
         anew = partial(asked_anew, evaluate=evaluate, folders=folders)
         verdict = version.tags.get("verdict") or judge(client, params, version, answers, anew)
         aliases = sorted(client.get_model_version(version.name, str(version.version)).aliases)
         return Registration(version.name, str(version.version), before is None, aliases, verdict, scores)
+
+
+def _main_scores(folders: Folders) -> dict[str, float]:
+    return card.main_scores(card.scores(folders.reports))
 
 
 def _version_of(client: MlflowClient, name: str, digests: Mapping[str, str]) -> ModelVersion | None:
@@ -96,16 +91,11 @@ def _version_of(client: MlflowClient, name: str, digests: Mapping[str, str]) -> 
 
 
 def _create_version(
-    client: MlflowClient,
-    model: LoggedModel,
-    name: str,
-    folders: Folders,
-    digests: Mapping[str, str],
-    scores: Mapping[str, float],
-    search: Search,
+    client: MlflowClient, search: Search, name: str, folders: Folders, digests: Mapping[str, str], run: str
 ) -> ModelVersion:
     from mlflow.exceptions import MlflowException
 
+    model, scores = log_model(client, search, name, folders, run), _main_scores(folders)
     with suppress(MlflowException):  # it is there already
         client.create_registered_model(name, description=REGISTRY_PAGE)
     tags = {f"{key}.sha256": digest for key, digest in digests.items()} | held.tags(search)

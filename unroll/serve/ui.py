@@ -15,6 +15,7 @@ from contextlib import suppress
 from unroll.errors import ResourceError
 from unroll.processes import free
 from unroll.registry.tracking import artifact_folder, reaching, root, store, where
+from unroll.telling import secretless
 
 
 def serve(port: int) -> None:
@@ -24,7 +25,7 @@ def serve(port: int) -> None:
         ResourceError: the port is taken, or the server does not start.
     """
     if store().startswith("http"):
-        _show(_links(store().rstrip("/")))
+        _show(_links(secretless(store()).rstrip("/")))
         return
     free(port)
     with reaching() as client:

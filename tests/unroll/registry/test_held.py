@@ -1,4 +1,4 @@
-"""Twelve ways in which a registered version can be another one than its tags say: each is refused, or made again."""
+"""Sixteen ways in which a registered version can be another one than its tags say: each is refused, or made again."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import pytest
 
 import unroll
 from tests.tracked import answers, client, make_folders, register, version
+from unroll import cli
 from unroll.artifacts import store
 from unroll.artifacts.manifest import MANIFEST, dump_json, signed
-from unroll.errors import IntegrityError, UnrollError
+from unroll.errors import IntegrityError
 from unroll.registry import held, names
+from unroll.registry.champions import promote
 
 VERSION = "models:/translate/1"
 
@@ -79,28 +81,43 @@ CODE: dict[str, Callable[[Path], None]] = {
 }
 
 
+RECORD: dict[str, Callable[[Path], None]] = {
+    "another hash of the model": lambda place: tag(held.MODEL, version("2").tags[held.MODEL]),
+    "no hash of the model": lambda place: client().delete_model_version_tag("translate", "1", held.MODEL),
+    "another hash of the search": lambda place: tag(held.SEARCH, version("2").tags[held.CODE]),
+}
+
+
+def tag(name: str, value: str) -> None:
+    client().set_model_version_tag("translate", "1", name, value)
+
+
 def append_new(path: Path) -> None:
     path.write_text("print(1)\n")
 
 
-@pytest.mark.parametrize("way", ANSWERS)
-def test_who_asks_it_is_refused_in_one_line(place: Path, way: str) -> None:
+@pytest.mark.parametrize("way", [*ANSWERS, *RECORD, *CODE])
+def test_who_asks_verifies_or_promotes_it_is_refused_in_one_line(place: Path, way: str) -> None:
     unroll.load(VERSION)
-    ANSWERS[way](place)
-    with pytest.raises(IntegrityError) as refused:
-        unroll.load(VERSION)
-    assert "\n" not in str(refused.value)
+    cli.verify([VERSION])
+    (ANSWERS | RECORD | CODE)[way](place)
+    doors: list[Callable[[], object]] = [lambda: promote("translate", "1"), lambda: cli.verify([VERSION])]
+    if way not in CODE:  # none of which runs when it is asked through unroll
+        doors.append(lambda: unroll.load(VERSION))
+    for door in doors:
+        with pytest.raises(IntegrityError) as refused:
+            door()
+        assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("way", [*ANSWERS, *CODE])
-def test_who_verifies_or_promotes_it_is_told(place: Path, way: str) -> None:
-    from unroll.registry.champions import promote
-
-    assert list(held.wrong(*names.version_of(VERSION))) == []
-    (ANSWERS | CODE)[way](place)
-    with pytest.raises(UnrollError) as refused:
-        promote("translate", "1")
-    assert "\n" not in str(refused.value)
+def test_an_alias_on_a_version_without_a_record_is_refused_and_moved_by_a_person(place: Path) -> None:
+    source = version("2").source
+    client().create_model_version("translate", source, description="by hand")
+    client().set_registered_model_alias("translate", "champion", "3")
+    with pytest.raises(IntegrityError, match="version 3 has no record of its model"):
+        unroll.load("models:/translate@champion")
+    assert promote("translate", "2") == "3"
+    assert unroll.load("models:/translate@champion")
 
 
 @pytest.mark.parametrize("way", ["nothing", "no model"])

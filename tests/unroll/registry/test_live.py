@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.tracked import history, recipe, runs, silent_server
+from tests.faults.conftest import until
+from tests.tracked import client, history, recipe, runs, silent_server
 from unroll.registry import tracking
 from unroll.registry.live import live
 
@@ -29,6 +30,21 @@ def test_a_run_that_ends_well_is_found_by_its_model(home: Path) -> None:
     assert run.data.params["shape"] == "n_to_m"
     assert history(run.info.run_id, "loss") == [(0, 2.0), (1, 1.0), (2, 0.0)]
     assert set(run.data.metrics) == {"loss"}
+
+
+def test_what_the_machine_does_stands_beside_the_curves(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unroll.registry.live.FLUSH_SECONDS", 0.01)
+    monkeypatch.setattr("unroll.registry.live.WATCH_SECONDS", 0.01)
+    with live("translate", recipe(), "f1") as run:
+        run.log({"loss": 1.0}, 7)
+        until(lambda: bool(client().get_experiment_by_name("translate")))
+        until(lambda: any("system/cpu_utilization_percentage" in one.data.metrics for one in runs()))
+        run.log({"loss": 0.5}, 8)
+    (run_,) = runs()
+    steps = {step for step, _ in history(run_.info.run_id, "system/cpu_utilization_percentage")}
+    assert steps <= {7, 8}
+    assert 0 < run_.data.metrics["system/system_memory_usage_percentage"] <= 100
+    assert history(run_.info.run_id, "loss") == [(7, 1.0), (8, 0.5)]
 
 
 def break_off(error: type[BaseException]) -> None:

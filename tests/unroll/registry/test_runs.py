@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from tests.tracked import (
     runs,
     settings,
 )
-from unroll.artifacts import lineage
+from unroll.artifacts import lineage, store
+from unroll.artifacts.manifest import sha256
 from unroll.errors import IntegrityError, ResourceError
 from unroll.registry.live import live
 
@@ -42,6 +44,23 @@ def test_a_run_is_made_from_files_and_made_once(home: Path) -> None:
     assert files == {"pictures", "evaluation", "lineage.txt", "lineage.json"}
     pictures = [file.path for file in client().list_artifacts(run, "pictures")]
     assert pictures == ["pictures/attention.png", "pictures/embeddings.png"]
+
+
+def test_a_run_names_the_rows_it_stands_on(home: Path) -> None:
+    folders = make_folders(home, answers(3))
+    store.write_file(folders.reports / "prepare.json", '{"train_rows": 6}')
+    for _ in range(2):
+        run = record(folders)
+    inputs = client().get_run(run).inputs.dataset_inputs
+    files = store.read_manifest(folders.prepared)["files"]
+    found = {one.tags[0].value: one.dataset for one in inputs}
+    assert len(inputs) == len(found) == 3
+    for context, split in (("training", "train"), ("validation", "valid"), ("test", "test")):
+        assert found[context].name == f"translate {split}"
+        assert found[context].digest == files[f"{split}.tsv"][:36]
+        place = json.loads(found[context].source)
+        assert place == {"uri": f"data/translate/prepared/{split}.tsv", "sha256": sha256(home / place["uri"])}
+    assert json.loads(found["training"].profile) == {"num_rows": 6}
 
 
 def test_a_live_run_is_completed_not_doubled(home: Path) -> None:

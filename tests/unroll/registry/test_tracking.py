@@ -42,17 +42,35 @@ def test_every_parameter_of_a_recipe_has_a_dotted_name(make_params: Callable[...
     assert not [name for name in found if name.startswith(("evaluate", "register", "fetch"))]
 
 
-def test_a_warning_shows_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:1")
-    assert "secret" not in tracking.where()
+@pytest.mark.parametrize(
+    ("uri", "told"),
+    [
+        ("http://me:SECRET@127.0.0.1:1", "http://127.0.0.1:1"),
+        ("postgresql://me:SECRET@db:5432/mlflow", "postgresql://db:5432/mlflow"),
+        ("postgresql://me:SECRET@/mlflow?host=/run", "postgresql:///mlflow?host=/run"),
+    ],
+)
+def test_a_message_shows_no_password(uri: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    assert tracking.where() == f"tracking store {told}"
 
 
 @pytest.mark.parametrize(
-    "said", ["cannot reach http://me:SECRET@here:9/api", "postgresql://SECRET@db/x\nand more", "no address: SECRET"]
+    "said",
+    [
+        "cannot reach http://me:SECRET@here:9/api",
+        "postgresql://SECRET@db/x\nand more",
+        "postgresql://me:SEC@SECRET/SECRET@db/x",
+        "postgresql:///x?host=/tmp&user=me&password=SECRET",
+        "said by who knows it from the environment: OTHER",
+        "no address: SECRET",
+    ],
 )
-def test_what_an_error_says_has_no_password_of_an_address(said: str) -> None:
+def test_what_an_error_says_has_no_password(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "OTHER")
     told = tracking.first_line(OSError(said))
     assert "\n" not in told
+    assert "OTHER" not in told
     assert ("SECRET" in told) == ("no address" in said)
 
 
