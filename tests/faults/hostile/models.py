@@ -221,7 +221,7 @@ MODELS: dict[str, Case] = {
     ),
     "a weight of negative size": model(headed(lambda h: first(h).update(shape=[-1, -4])), says="not the weights"),
     "a weight larger than all": model(headed(lambda h: first(h).update(shape=[2**62, 2**62])), says="its list needs"),
-    "more behind the weights": model(headed(lambda h: None, more=2**30), says="its list needs"),
+    "more behind the weights": model(headed(lambda h: None, more=2**20), says="its list needs"),
     "a dtype that nobody knows": model(headed(lambda h: first(h).update(dtype="F7")), says="not the weights"),
     "a list that is nested without end": model(headed(lambda h: "[" * 100_000), says="not the weights"),
     "a list that is no list": model(headed(lambda h: "7"), says="not the weights"),
