@@ -65,7 +65,7 @@ MENDS = {
     errno.EPERM: "this user may not: change its owner or mode",
     errno.EMFILE: "raise the limit on open files (ulimit -n)",
     errno.ENFILE: "raise the system's limit on open files",
-    errno.EAGAIN: "raise the limit on processes (ulimit -u)",
+    errno.EAGAIN: "raise the limits on processes and memory (ulimit -u, ulimit -v)",
     errno.EXDEV: ELSEWHERE,
     errno.EINVAL: ELSEWHERE,
     errno.ENOLCK: ELSEWHERE,
@@ -93,6 +93,10 @@ NO_MEMORY = re.compile(
 """Other words of libraries for the same."""
 
 
+DEFECT = 70
+"""How a process ends whose traceback was told, so that a guard tells it from one that a library ended with 1."""
+
+
 @contextmanager
 def one_line() -> Iterator[None]:
     """Turn an error into its one line on stderr and its exit code; let a defect of ours through."""
@@ -111,10 +115,10 @@ def one_line_from_here() -> None:
     """Do as `one_line` does until the process ends."""
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if not (found := told(error)):
-            sys.__excepthook__(kind, error, trace)
-            return
-        _end(*found)
+        if found := told(error):
+            _end(*found)
+        sys.__excepthook__(kind, error, trace)
+        sys.exit(DEFECT)
 
     sys.excepthook = hook
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
 
-from unroll.errors import LOWER, ParamsError, ResourceError, naming
+from unroll.errors import DEFECT, LOWER, ParamsError, ResourceError, naming
 
 if TYPE_CHECKING:
     import psutil
@@ -110,12 +110,15 @@ def guard() -> None:
 def _watch(watched: int, interrupted: list[bool]) -> NoReturn:
     """End as a process ends; where a signal ended it that nobody sent, say so."""
     code = os.waitstatus_to_exitcode(os.waitpid(watched, 0)[1])
-    if code >= 0 or -code == signal.SIGTERM:
+    if code == DEFECT:
+        os._exit(1)
+    if code in (0, -signal.SIGTERM) or code > 1:
         os._exit(code if code >= 0 else TERMINATED)
     if -code == signal.SIGINT and interrupted:  # a terminal tells both
         print("unroll: interrupted", file=sys.stderr)
         os._exit(128 - code)
-    what = "was killed" if -code == signal.SIGKILL else f"crashed in a library ({signal.Signals(-code).name})"
+    found = {1: "was ended by a library", -signal.SIGKILL: "was killed"}
+    what = found.get(code) or f"crashed in a library ({signal.Signals(-code).name})"
     told = f"the process {what}, most likely for want of memory; {LOWER.partition('; ')[2]}; then run it again"
     print(f"unroll: {told}", file=sys.stderr)
     os._exit(ResourceError.exit_code)

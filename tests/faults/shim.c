@@ -1,6 +1,6 @@
 /* Makes the n-th operation on files below a folder, or the n-th large allocation, fail as the system would.
 
-   Loaded with LD_PRELOAD; nothing happens until faults_arm is called. The counter is shared with processes forked later. */
+   Loaded with LD_PRELOAD; nothing happens until faults_arm is called. The counter is shared with what is forked later. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -72,61 +72,63 @@ static int fails(const char *name, int needs_space, int folder, const char *path
     return below(whole) && due(name, whole + strlen(root));
 }
 
-#define REAL(type, name, ...) \
-    static type (*real)(__VA_ARGS__); \
-    if (!real) real = (type (*)(__VA_ARGS__))dlsym(RTLD_NEXT, #name)
-
-#define OPEN(name, at, ...) \
-    int name(__VA_ARGS__, int flags, ...) { \
-        REAL(int, name, __VA_ARGS__, int, ...); \
+#define EACH(...) __VA_ARGS__
+#define OPEN(name, at, declared, given) \
+    int name(EACH declared, int flags, ...) { \
+        static int (*real)(EACH declared, int, ...); \
+        if (!real) real = (int (*)(EACH declared, int, ...))dlsym(RTLD_NEXT, #name); \
         va_list rest; \
         va_start(rest, flags); \
         mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0; \
         va_end(rest); \
-        if (fails("open", flags & O_CREAT, at, path)) return -1;
-OPEN(open, AT_FDCWD, const char *path) return real(path, flags, mode); }
-OPEN(open64, AT_FDCWD, const char *path) return real(path, flags, mode); }
-OPEN(openat, at, int at, const char *path) return real(at, path, flags, mode); }
-OPEN(openat64, at, int at, const char *path) return real(at, path, flags, mode); }
+        return fails(#name, flags & O_CREAT, at, path) ? -1 : real(EACH given, flags, mode); \
+    }
+OPEN(open, AT_FDCWD, (const char *path), (path))
+OPEN(open64, AT_FDCWD, (const char *path), (path))
+OPEN(openat, at, (int at, const char *path), (at, path))
+OPEN(openat64, at, (int at, const char *path), (at, path))
 
-#define CALL(type, name, failed, space, folder, path, declared, ...) \
+#define CALL(type, name, failed, space, folder, path, declared, given) \
     type name declared { \
         static type(*real) declared; \
         if (!real) real = (type(*) declared)dlsym(RTLD_NEXT, #name); \
-        if (fails(#name, space, folder, path)) return failed; \
-        return real(__VA_ARGS__); \
+        return fails(#name, space, folder, path) ? failed : real given; \
     }
-CALL(FILE *, fopen, NULL, strpbrk(mode, "wa") != NULL, AT_FDCWD, path, (const char *path, const char *mode), path, mode)
-CALL(FILE *, fopen64, NULL, strpbrk(mode, "wa") != NULL, AT_FDCWD, path, (const char *path, const char *mode), path, mode)
-CALL(size_t, fwrite, 0, 1, fileno(to), NULL, (const void *data, size_t size, size_t count, FILE *to), data, size, count, to)
-CALL(ssize_t, read, -1, 0, at, NULL, (int at, void *data, size_t size), at, data, size)
-CALL(ssize_t, pread, -1, 0, at, NULL, (int at, void *data, size_t size, off_t place), at, data, size, place)
-CALL(ssize_t, pread64, -1, 0, at, NULL, (int at, void *data, size_t size, off64_t place), at, data, size, place)
-CALL(ssize_t, write, -1, 1, at, NULL, (int at, const void *data, size_t size), at, data, size)
-CALL(ssize_t, pwrite, -1, 1, at, NULL, (int at, const void *data, size_t size, off_t place), at, data, size, place)
-CALL(ssize_t, pwrite64, -1, 1, at, NULL, (int at, const void *data, size_t size, off64_t place), at, data, size, place)
-CALL(ssize_t, writev, -1, 1, at, NULL, (int at, const struct iovec *parts, int count), at, parts, count)
+CALL(FILE *, fopen, NULL, strpbrk(mode, "wa") != NULL, AT_FDCWD, path,
+     (const char *path, const char *mode), (path, mode))
+CALL(FILE *, fopen64, NULL, strpbrk(mode, "wa") != NULL, AT_FDCWD, path,
+     (const char *path, const char *mode), (path, mode))
+CALL(size_t, fwrite, 0, 1, fileno(to), NULL,
+     (const void *data, size_t size, size_t count, FILE *to), (data, size, count, to))
+CALL(ssize_t, read, -1, 0, at, NULL, (int at, void *data, size_t size), (at, data, size))
+CALL(ssize_t, pread, -1, 0, at, NULL, (int at, void *data, size_t size, off_t place), (at, data, size, place))
+CALL(ssize_t, pread64, -1, 0, at, NULL, (int at, void *data, size_t size, off64_t place), (at, data, size, place))
+CALL(ssize_t, write, -1, 1, at, NULL, (int at, const void *data, size_t size), (at, data, size))
+CALL(ssize_t, pwrite, -1, 1, at, NULL, (int at, const void *data, size_t size, off_t place), (at, data, size, place))
+CALL(ssize_t, pwrite64, -1, 1, at, NULL,
+     (int at, const void *data, size_t size, off64_t place), (at, data, size, place))
+CALL(ssize_t, writev, -1, 1, at, NULL, (int at, const struct iovec *parts, int count), (at, parts, count))
 CALL(ssize_t, copy_file_range, -1, 1, to, NULL,
-     (int at, off64_t *place, int to, off64_t *there, size_t size, unsigned flags), at, place, to, there, size, flags)
-CALL(ssize_t, sendfile, -1, 1, to, NULL, (int to, int at, off_t *place, size_t size), to, at, place, size)
-CALL(ssize_t, sendfile64, -1, 1, to, NULL, (int to, int at, off64_t *place, size_t size), to, at, place, size)
-CALL(int, fsync, -1, 1, at, NULL, (int at), at)
-CALL(int, fdatasync, -1, 1, at, NULL, (int at), at)
-CALL(int, ftruncate, -1, 1, at, NULL, (int at, off_t size), at, size)
-CALL(int, ftruncate64, -1, 1, at, NULL, (int at, off64_t size), at, size)
-CALL(int, posix_fallocate, error, 1, at, NULL, (int at, off_t place, off_t size), at, place, size)
-CALL(int, posix_fallocate64, error, 1, at, NULL, (int at, off64_t place, off64_t size), at, place, size)
-CALL(int, flock, -1, 0, at, NULL, (int at, int how), at, how)
-CALL(int, fchmod, -1, 0, at, NULL, (int at, mode_t mode), at, mode)
-CALL(int, chmod, -1, 0, AT_FDCWD, path, (const char *path, mode_t mode), path, mode)
-CALL(int, rename, -1, 1, AT_FDCWD, path, (const char *path, const char *to), path, to)
-CALL(int, renameat, -1, 1, at, path, (int at, const char *path, int there, const char *to), at, path, there, to)
-CALL(int, mkdir, -1, 1, AT_FDCWD, path, (const char *path, mode_t mode), path, mode)
-CALL(int, mkdirat, -1, 1, at, path, (int at, const char *path, mode_t mode), at, path, mode)
-CALL(int, link, -1, 1, AT_FDCWD, to, (const char *path, const char *to), path, to)
-CALL(int, unlink, -1, 0, AT_FDCWD, path, (const char *path), path)
-CALL(int, unlinkat, -1, 0, at, path, (int at, const char *path, int flags), at, path, flags)
-CALL(int, rmdir, -1, 0, AT_FDCWD, path, (const char *path), path)
+     (int at, off64_t *place, int to, off64_t *there, size_t size, unsigned flags), (at, place, to, there, size, flags))
+CALL(ssize_t, sendfile, -1, 1, to, NULL, (int to, int at, off_t *place, size_t size), (to, at, place, size))
+CALL(ssize_t, sendfile64, -1, 1, to, NULL, (int to, int at, off64_t *place, size_t size), (to, at, place, size))
+CALL(int, fsync, -1, 1, at, NULL, (int at), (at))
+CALL(int, fdatasync, -1, 1, at, NULL, (int at), (at))
+CALL(int, ftruncate, -1, 1, at, NULL, (int at, off_t size), (at, size))
+CALL(int, ftruncate64, -1, 1, at, NULL, (int at, off64_t size), (at, size))
+CALL(int, posix_fallocate, error, 1, at, NULL, (int at, off_t place, off_t size), (at, place, size))
+CALL(int, posix_fallocate64, error, 1, at, NULL, (int at, off64_t place, off64_t size), (at, place, size))
+CALL(int, flock, -1, 0, at, NULL, (int at, int how), (at, how))
+CALL(int, fchmod, -1, 0, at, NULL, (int at, mode_t mode), (at, mode))
+CALL(int, chmod, -1, 0, AT_FDCWD, path, (const char *path, mode_t mode), (path, mode))
+CALL(int, rename, -1, 1, AT_FDCWD, path, (const char *path, const char *to), (path, to))
+CALL(int, renameat, -1, 1, at, path, (int at, const char *path, int there, const char *to), (at, path, there, to))
+CALL(int, mkdir, -1, 1, AT_FDCWD, path, (const char *path, mode_t mode), (path, mode))
+CALL(int, mkdirat, -1, 1, at, path, (int at, const char *path, mode_t mode), (at, path, mode))
+CALL(int, link, -1, 1, AT_FDCWD, to, (const char *path, const char *to), (path, to))
+CALL(int, unlink, -1, 0, AT_FDCWD, path, (const char *path), (path))
+CALL(int, unlinkat, -1, 0, at, path, (int at, const char *path, int flags), (at, path, flags))
+CALL(int, rmdir, -1, 0, AT_FDCWD, path, (const char *path), (path))
 
 /* Allocations: glibc's own are under other names too, which need not be looked up. */
 extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t),

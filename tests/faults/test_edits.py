@@ -38,7 +38,7 @@ def test_a_training_whose_parameters_were_edited_puts_nothing_in_place(project: 
     assert training.poll() is None, training.communicate()
     assert "dropout: 0.2\n" in before
     file.write_text(before.replace("dropout: 0.2\n", "dropout: 0.5\n"))
-    _, told = training.communicate(timeout=120)
+    _, told = training.communicate(timeout=300)
     line = told.splitlines()[-1]
     assert training.returncode == 4
     assert line.startswith("unroll: pipelines/mine.yaml: model")
@@ -70,12 +70,12 @@ def test_a_model_is_not_registered_when_a_parameter_was_edited_meanwhile(project
     shutil.copy(blank_store, project.folder / "mlflow.db")
     project.forget("register")
     registering = project.start("register", "wait:unroll.registry.runs.lineage.read_recipe:1")
-    until(lambda: registering.poll() is not None or (project.folder / "waiting").exists(), 60)
+    until(lambda: registering.poll() is not None or (project.folder / "waiting").exists(), 300)
     file = project.folder / "pipelines" / "mine.yaml"
     before = file.read_text()
     file.write_text(before.replace("resamples: 20", "resamples: 21"))
     (project.folder / "waiting").unlink()
-    _, told = registering.communicate(timeout=120)
+    _, told = registering.communicate(timeout=300)
     assert registering.returncode == 4, told
     assert "register" in told.splitlines()[-1]
     assert versions(project) == 0
@@ -157,10 +157,10 @@ def dvc(folder: Path, *command: str, meanwhile: Callable[[Path], None] | None = 
         [sys.executable, "-m", "dvc", *command], cwd=folder, env=settings, stdout=-1, stderr=-2, text=True
     )
     if meanwhile:
-        until(lambda: process.poll() is not None or (folder / "waiting").exists(), 60)
+        until(lambda: process.poll() is not None or (folder / "waiting").exists(), 300)
         meanwhile(folder)
         (folder / "waiting").unlink()
-    told, _ = process.communicate(timeout=120)
+    told, _ = process.communicate(timeout=300)
     return process.returncode, told
 
 

@@ -161,9 +161,9 @@ def test_an_interruption_is_one_line_from_the_first_second_on(
         [sys.executable, "-m", *command], cwd=project.folder, env=clean_environment(), start_new_session=True,
         stdin=-1, stdout=-3, stderr=-1, text=True,
     )  # fmt: skip
-    until(lambda: maps(process, library), 60)
+    until(lambda: maps(process, library), 300)
     os.killpg(process.pid, signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=300)
     assert (process.returncode, told) == (130, "unroll: interrupted\n")
 
 

@@ -97,7 +97,7 @@ def test_a_file_without_a_name_gets_one() -> None:
     [
         ("KeyboardInterrupt", 130, "unroll: interrupted"),
         ("MemoryError", 5, "unroll: out of memory"),
-        ("KeyError(1)", 1, "KeyError: 1"),
+        ("KeyError(1)", errors.DEFECT, "KeyError: 1"),
     ],
 )
 def test_from_here_on_is_to_the_end_of_the_process(raised: str, code: int, last: str) -> None:
@@ -105,7 +105,7 @@ def test_from_here_on_is_to_the_end_of_the_process(raised: str, code: int, last:
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert ended.returncode == code
     assert ended.stderr.splitlines()[-1].startswith(last)
-    assert ("Traceback" in ended.stderr) == (code == 1)
+    assert ("Traceback" in ended.stderr) == (code == errors.DEFECT)
 
 
 def test_a_reader_that_went_away_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:

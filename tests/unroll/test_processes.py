@@ -149,6 +149,7 @@ GUARDED = (
         ("sys.exit(3)", 3, ""),
         ("pass", 0, ""),
         ("os.kill(os.getpid(), signal.SIGKILL)", 5, "was killed, most likely for want of memory; "),
+        ("os._exit(1)", 5, "was ended by a library, most likely for want of memory; "),
         ("os.abort()", 5, "crashed in a library (SIGABRT), most likely for want of memory; "),
         ("os.kill(os.getpid(), signal.SIGSEGV)", 5, "crashed in a library (SIGSEGV)"),
         ("os.kill(os.getpid(), signal.SIGTERM)", 143, ""),
@@ -179,3 +180,9 @@ def test_who_is_guarded_ends_with_its_guard() -> None:
     process.kill()
     assert process.stdout.read() == ""  # nobody holds the pipe any more
     process.wait()
+
+
+def test_a_defect_of_ours_keeps_its_traceback_and_code_under_a_guard() -> None:
+    ended = subprocess.run([sys.executable, "-c", GUARDED + "raise KeyError(1)"], capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == "KeyError: 1"
