@@ -69,7 +69,11 @@ class LiveRun:
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         """Note metrics of an update, to be sent together every few seconds; values that are not finite are left out."""
-        self._update, now = step, round(time.time() * 1000)
+        self._update = step
+        self._note(metrics, step)
+
+    def _note(self, metrics: Mapping[str, float], step: int) -> None:
+        now = round(time.time() * 1000)
         self._waiting += [(name, float(value), now, step) for name, value in metrics.items() if math.isfinite(value)]
 
     def adopt(self, model_sha256: str) -> None:
@@ -108,7 +112,7 @@ class LiveRun:
         for monitor in self._machine.monitors:
             monitor.clear_metrics()
         if not begun:  # what is counted from one look to the next begins with the first one
-            self.log({f"system/{name}": value for name, value in found.items()}, self._update)
+            self._note({f"system/{name}": value for name, value in found.items()}, self._update)
 
     def _send(self) -> bool:
         """Send what waits; return whether the store has all of it."""
