@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -69,6 +70,15 @@ Probabilities = Annotated[
 Alignments = Annotated[
     bool, typer.Option("--alignments", help="A column behind each: source-target token pairs, from 0.")
 ]
+Steps = Annotated[
+    bool, typer.Option("--steps", help="Below each answer a line for each token: its probability; then an empty line.")
+]
+Alternatives = Annotated[
+    int, typer.Option(min=0, help="Beside each token so many of the likeliest in its place; brings --steps.")
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="A line of JSON for each answer, with tokens and alignments, as a server gives.")
+]
 Count = Annotated[int, typer.Option("--count", "--n-best", min=1, help="Texts drawn for each prompt.")]
 Temperature = Annotated[
     float | None,
@@ -81,7 +91,11 @@ TopP = Annotated[
 MaxTokens = Annotated[int | None, typer.Option(min=1, help="End a text after so many tokens.")]
 Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Another seed draws other texts.")]
 Columns = Annotated[
-    bool, typer.Option("--columns", help="A line for each token: token, tab, label; an empty line behind each text.")
+    bool,
+    typer.Option(
+        "--columns",
+        help="A line for each token: token, tab, label, with --scores its probability; an empty line behind each text.",
+    ),
 ]
 Registered = Annotated[str, typer.Argument(help="The name of a registered model, such as translate.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads. Without it, as many as torch takes.")]
@@ -112,6 +126,9 @@ def translate(
     shortlist: Shortlist = None,
     scores: Scores = False,
     alignments: Alignments = False,
+    steps: Steps = False,
+    alternatives: Alternatives = 0,
+    as_json: Json = False,
     threads: Threads = None,
 ) -> None:
     """Translate texts, a line for each answer; columns are parted by tabs.
@@ -120,7 +137,9 @@ def translate(
     """
     predictor = _predictor("translate", model, threads)
     search = _search("translate", predictor, {"beam": beam, "int8": int8, "shortlist": shortlist})
-    _answer(predictor, search, texts, n_best, lambda found: _translated(found, scores, alignments))
+    asked = _stepping(predictor, steps, alternatives)
+    show = _row if as_json else _plain(lambda found: _translated(found, scores, alignments))
+    _answer(asked, search, texts, n_best, show)
 
 
 @app.command()
@@ -134,6 +153,9 @@ def generate(
     max_tokens: MaxTokens = None,
     seed: Seed = None,
     scores: Means = False,
+    steps: Steps = False,
+    alternatives: Alternatives = 0,
+    as_json: Json = False,
     threads: Threads = None,
 ) -> None:
     """Draw texts at random, a line for each: a language model goes on from a prompt, a decoder answers it.
@@ -141,9 +163,11 @@ def generate(
     What is not given is as the model was scored. The same seed draws the same texts.
     """
     predictor = _predictor("generate", model, threads)
-    asked = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "max_tokens": max_tokens, "seed": seed}
-    search = _search("generate", predictor, asked)
-    _answer(predictor, search, prompts or _prompts(), count, lambda found: _scored(found.text, found.score, scores))
+    wanted = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "max_tokens": max_tokens, "seed": seed}
+    search = _search("generate", predictor, wanted)
+    asked = _stepping(predictor, steps, alternatives)
+    show = _row if as_json else _plain(lambda found: _scored(found.text, found.score, scores))
+    _answer(asked, search, prompts or _prompts(), count, show)
 
 
 @app.command()
@@ -152,12 +176,14 @@ def classify(
     model: Model = "data/classify/model",
     n_best: NBest = 1,
     scores: Probabilities = False,
+    as_json: Json = False,
     threads: Threads = None,
 ) -> None:
     """Name the class of each text, a line for each answer."""
     predictor = _predictor("classify", model, threads)
     search = _search("classify", predictor, {})
-    _answer(predictor, search, texts, n_best, lambda found: _scored(found.text, math.exp(found.score), scores))
+    show = _row if as_json else _plain(lambda found: _scored(found.text, math.exp(found.score), scores))
+    _answer(predictor, search, texts, n_best, show)
 
 
 @app.command()
@@ -166,13 +192,14 @@ def tag(
     model: Model = "data/frames/model",
     columns: Columns = False,
     scores: Means = False,
+    as_json: Json = False,
     threads: Threads = None,
 ) -> None:
     """Label each token of each text: a line of labels, parted by spaces."""
-    if columns and scores:
-        raise ParamsError("--scores is of a whole text: it does not go with --columns")
     predictor = _predictor("tag", model, threads)
-    _answer(predictor, _search("tag", predictor, {}), texts, 1, lambda found: _tagged(found, columns, scores))
+    asked = _stepping(predictor, as_json or (columns and scores), 0)
+    show = _row if as_json else _plain(lambda found: _tagged(found, scores)) if not columns else _columns
+    _answer(asked, _search("tag", predictor, {}), texts, 1, show)
 
 
 @app.command()
@@ -424,9 +451,13 @@ def _answer(
     search: Search,
     texts: Iterable[str] | None,
     n_best: int,
-    show: Callable[[Prediction], str],
+    show: Callable[[int, int, Prediction], str],
 ) -> None:
-    """Print the answers to texts, or to the lines of stdin."""
+    """Print the answers to texts, or to the lines of stdin.
+
+    Args:
+        show: (the text's number from 0, an answer's rank from 1, the answer) -> its lines.
+    """
     typed = not texts and sys.stdin.isatty()
     lines = iter(texts) if texts else _stdin_lines()
     # A person at the keyboard wants an answer to each line; a file is read in large windows.
@@ -436,8 +467,8 @@ def _answer(
         else predictor.stream(lines, n_best, search)
     )
     for number, predictions in enumerate(answers, 1):
-        for prediction in predictions:
-            print(show(prediction), flush=typed)
+        for rank, prediction in enumerate(predictions, 1):
+            print(show(number - 1, rank, prediction), flush=typed)
         if predictions[0].truncated:
             print(f"unroll: line {number}: too long; only its beginning was read", file=sys.stderr)
         if predictions[0].cut_off and search.kind == "beam":  # of drawn texts --max-tokens is the end
@@ -466,15 +497,49 @@ def _scored(text: str, score: float, scores: bool) -> str:
 
 
 def _translated(prediction: Prediction, scores: bool, alignments: bool) -> str:
+    from unroll.predict.shown import alignments as aligned
+
     text = _scored(prediction.text, prediction.score, scores)
-    if not alignments:
-        return text
-    looked = prediction.weights_TS.argmax(1) if prediction.weights_TS.size else []
-    return f"{text}\t{' '.join(f'{s}-{t}' for t, s in enumerate(looked))}"
+    return f"{text}\t{' '.join(f'{s}-{t}' for s, t in aligned(prediction))}" if alignments else text
 
 
-def _tagged(prediction: Prediction, columns: bool, scores: bool) -> str:
-    labels = prediction.target_tokens
-    if not columns:
-        return _scored(" ".join(labels), prediction.score, scores)
-    return "".join(f"{token}\t{label}\n" for token, label in zip(prediction.source_tokens, labels, strict=True))
+def _tagged(prediction: Prediction, scores: bool) -> str:
+    return _scored(" ".join(prediction.target_tokens), prediction.score, scores)
+
+
+def _columns(number: int, rank: int, prediction: Prediction) -> str:
+    """Return a line for each token: the token, its label, and the label's probability if it was asked for."""
+    from unroll.predict.steps import Stepped
+
+    rows = [prediction.source_tokens, prediction.target_tokens]
+    if isinstance(prediction, Stepped):
+        rows.append([f"{step.probability:.4f}" for step in prediction.steps])
+    return "".join("\t".join(row) + "\n" for row in zip(*rows, strict=True))
+
+
+def _row(number: int, rank: int, prediction: Prediction) -> str:
+    """Return a line of JSON."""
+    from unroll.predict.shown import row
+
+    return json.dumps(row(number, rank, prediction, details=True), ensure_ascii=False)
+
+
+def _plain(line: Callable[[Prediction], str]) -> Callable[[int, int, Prediction], str]:
+    """Return what shows an answer as a line, and below it a line for each of its steps, if it has them."""
+    from unroll.predict.steps import Stepped
+
+    def show(number: int, rank: int, prediction: Prediction) -> str:
+        if not isinstance(prediction, Stepped):
+            return line(prediction)
+        told = [(step.token, step.probability, *sum(step.alternatives, ())) for step in prediction.steps]
+        lines = ["\t".join(part if isinstance(part, str) else f"{part:.4f}" for part in step) for step in told]
+        return "\n".join([line(prediction), *lines, ""])
+
+    return show
+
+
+def _stepping(predictor: Predictor, steps: bool, alternatives: int) -> Predictor:
+    """Return a predictor whose answers bring their steps, if they are asked for."""
+    from unroll.predict.steps import Stepper
+
+    return Stepper(predictor, alternatives) if steps or alternatives else predictor

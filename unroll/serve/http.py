@@ -1,7 +1,7 @@
 """A model over HTTP: texts in, a row for each answer out, and limits on what may be asked.
 
 POST /invocations   {"dataframe_records": [{"text": "I drink milk."}], "params": {"beam": 5, "n_best": 2}}
-POST /answers       {"texts": ["I drink milk."], "details": true}
+POST /answers       {"texts": ["I drink milk."], "details": true, "steps": true, "alternatives": 3}
 POST /lines         a text a line -> an answer a line, as they are found
 GET  /docs          all doors, to try them
 GET  /health /ready /version /metrics
@@ -39,7 +39,7 @@ from unroll.params.evaluate import Sample, Search
 from unroll.serve.answering import asked, check
 from unroll.serve.batching import Batcher, room
 from unroll.serve.connections import Connection, quiet
-from unroll.serve.forms import BODY_BYTES, Answer, Answers, Question, Refusal, RefusedError, question, read
+from unroll.serve.forms import BODY_BYTES, Answers, Question, Refusal, RefusedError, question, read
 from unroll.serve.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ BODY_SECONDS, ANSWER_SECONDS = 30.0, 60.0
 """How long a request may take to arrive, and its answer to be found."""
 OPEN = 1024
 """Requests that may be open at a time."""
-STEPS, QUICK_STEPS = 100_000, 5_000
+TOKENS, QUICK_TOKENS = 100_000, 5_000
 """Of a request: the tokens of all hypotheses that its answers may take; those of one that waits for no long one."""
 LINES, LINE_BYTES = 64, 2**16
 """Of a stream of lines: those that are answered together; the bytes of one."""
@@ -146,9 +146,12 @@ class _Server:
                 batcher.close()
             self._batchers = {}
 
-    def _ask(self, texts: Sequence[str], n_best: int, search: Search) -> list[list[Prediction]]:
+    def _ask(self, texts: Sequence[str], n_best: int, search: Search, steps: int | None) -> list[list[Prediction]]:
+        from unroll.predict.steps import Stepper
+
+        predictor = self._predictor if steps is None else Stepper(self._predictor, steps)
         narrow = search.model_copy(update={"batch_sentences": min(search.batch_sentences, room(search))})
-        return list(self._predictor.stream(texts, n_best, narrow))
+        return list(predictor.stream(texts, n_best, narrow))
 
     async def invocations(self, request: Request) -> Response:
         """Answer texts in any form of `mlflow models serve`; `params` are `n_best`, and fields of the search."""
@@ -159,12 +162,13 @@ class _Server:
         return _predictions(await self._answer(request, texts, params), details=False)
 
     async def answers(self, request: Request) -> Response:
-        """Answer texts; with `details` each answer brings its tokens, and where the model looked."""
+        """Answer texts; with `details` answers bring their tokens and alignments, with `steps` probabilities."""
         return await _told(self._answers(request))
 
     async def _answers(self, request: Request) -> Response:
         wanted = question(await _body(request, "application/json"))
-        return _predictions(await self._answer(request, wanted.texts, wanted.params), wanted.details)
+        steps = wanted.alternatives if wanted.steps or wanted.alternatives else None
+        return _predictions(await self._answer(request, wanted.texts, wanted.params, steps), wanted.details)
 
     async def lines(self, request: Request) -> Response:
         """Answer each line of a text, as many as there are; answers come while lines go: `curl -T file`."""
@@ -183,24 +187,26 @@ class _Server:
             yield f"unroll: {error}\n"
 
     async def _answer(
-        self, request: Request | None, texts: Sequence[Any], params: Mapping[str, Any]
+        self, request: Request | None, texts: Sequence[Any], params: Mapping[str, Any], steps: int | None = None
     ) -> list[list[Prediction]]:
         """Return the answers to texts, unless there are too many, they take too long, or nobody waits for them.
 
         Args:
             request: that was read whole, whose client may leave.
+            steps: likeliest tokens that each step of an answer names; None: answers have no steps.
         Raises:
             RefusedError, DataError, ParamsError: as that.
         """
         n_best, search = asked(self._predictor.search, params)
         check(texts)
-        steps = await asyncio.to_thread(_steps, self._predictor, texts, n_best, search)
-        if steps > STEPS:
+        tokens = await asyncio.to_thread(_tokens, self._predictor, texts, n_best, search)
+        tokens *= 1 + (steps or 0)
+        if tokens > TOKENS:
+            bound = "texts x beam x length" + (" x (1 + alternatives)" if steps else "")
             raise RefusedError(
-                422,
-                f"up to {steps:,} tokens in all hypotheses (texts x beam x length); at most {STEPS:,}: ask for less",
+                422, f"up to {tokens:,} tokens in all hypotheses ({bound}); at most {TOKENS:,}: ask for less"
             )
-        work = asyncio.ensure_future(self._batchers[steps <= QUICK_STEPS].answer(texts, n_best, search))
+        work = asyncio.ensure_future(self._batchers[tokens <= QUICK_TOKENS].answer(texts, n_best, search, steps))
         left = asyncio.ensure_future(_left(request))
         try:
             await asyncio.wait({work, left}, timeout=ANSWER_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -230,7 +236,7 @@ async def _alive() -> Response:
     return Response("\n", media_type="application/json")
 
 
-def _steps(predictor: Predictor, texts: Sequence[str], n_best: int, search: Search) -> int:
+def _tokens(predictor: Predictor, texts: Sequence[str], n_best: int, search: Search) -> int:
     """Return how many tokens all hypotheses may come to: what an answer takes, in time as in memory."""
     from unroll.predict.predictor import MAX_CHARACTERS, MAX_SOURCE
 
@@ -245,25 +251,14 @@ def _steps(predictor: Predictor, texts: Sequence[str], n_best: int, search: Sear
 
 
 def _predictions(found: Sequence[Sequence[Prediction]], details: bool) -> Response:
+    from unroll.predict.shown import row
+
     rows = [
-        Answer(
-            input=number,
-            rank=rank,
-            text=one.text,
-            score=one.score if math.isfinite(one.score) else None,
-            truncated=one.truncated,
-            cut_off=one.cut_off,
-            **(_details(one) if details else {}),
-        ).model_dump(exclude_unset=True)
+        row(number, rank, one, details)
         for number, answers in enumerate(found)
         for rank, one in enumerate(answers, start=1)
     ]
     return _json({"predictions": rows}, 200)
-
-
-def _details(one: Prediction) -> dict[str, Any]:
-    pairs = [(int(looked_S.argmax()), t) for t, looked_S in enumerate(one.weights_TS) if looked_S.any()]
-    return {"source_tokens": one.source_tokens, "target_tokens": one.target_tokens, "alignments": pairs}
 
 
 def _json(content: object, status: int, headers: Mapping[str, str] | None = None) -> Response:

@@ -22,7 +22,9 @@ from tests.faults.conftest import until
 from tests.listening import HOST, free_port, listening
 from unroll.predict import loading
 from unroll.predict.predictor import Predictor
-from unroll.serve.forms import BODY_BYTES, ROWS
+from unroll.predict.shown import row
+from unroll.predict.steps import Stepper
+from unroll.serve.forms import BODY_BYTES, ROWS, Answer
 from unroll.serve.http import LOOPBACK, Settings, app
 
 pytestmark = pytest.mark.fault("bad request")
@@ -361,9 +363,34 @@ def test_details_say_what_was_read_and_where_the_model_looked(port: int, predict
     assert plain == ask(port, "I drink milk")[1]["predictions"]
 
 
+def test_steps_say_how_likely_each_token_was(port: int, predictor: Predictor) -> None:
+    def asked(**wanted: Any) -> tuple[int, Any]:
+        return send(port, json.dumps({"texts": ["I drink milk", "tea"], "params": {"n_best": 2}} | wanted), "/answers")
+
+    expected = Stepper(predictor, 2).stream(["I drink milk", "tea"], 2)
+    rows = [row(i, rank, one, details=False) for i, found in enumerate(expected) for rank, one in enumerate(found, 1)]
+    status, content = asked(alternatives=2)
+    assert status == 200
+    for found, wanted in zip(content["predictions"], rows, strict=True):
+        assert {**found, "steps": None} == pytest.approx({**wanted, "steps": None})
+        for step, same in zip(found["steps"], wanted["steps"], strict=True):
+            assert step["token"] == same["token"]
+            assert step["probability"] == pytest.approx(same["probability"], rel=1e-4)
+            assert [one["token"] for one in step["alternatives"]] == [one["token"] for one in same["alternatives"]]
+        Answer.model_validate(found, extra="forbid")
+    plain = asked(steps=True)[1]["predictions"]
+    assert [len(one["steps"]) for one in plain] == [len(one["steps"]) for one in rows]
+    assert "alternatives" not in plain[0]["steps"][0]
+    assert "steps" not in asked()[1]["predictions"][0]
+    many = {"texts": ["tea I " * 500] * 2, "alternatives": 10}
+    assert "x (1 + alternatives)" in send(port, json.dumps(many), "/answers")[1]["error"]
+
+
 @pytest.mark.parametrize(
     ("body", "status", "message"),
     [
+        (b'{"texts": ["tea"], "alternatives": 11}', 400, "alternatives: "),
+        (b'{"texts": ["tea"], "alternatives": true}', 400, "alternatives: "),
         (b'{"texts": "tea"}', 400, "texts: "),
         (b'{"text": ["tea"]}', 400, "texts: "),
         (b'{"texts": ["tea"], "beam": 2}', 400, "beam: "),
