@@ -98,6 +98,10 @@ Columns = Annotated[
     ),
 ]
 Registered = Annotated[str, typer.Argument(help="The name of a registered model, such as translate.")]
+PublicKey = Annotated[
+    Path | None,
+    typer.Option(envvar="UNROLL_PUBLIC_KEY", help="Ask only a model that the owner of this key, a file, has signed."),
+]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads. Without it, as many as torch takes.")]
 
 
@@ -130,12 +134,13 @@ def translate(
     alternatives: Alternatives = 0,
     as_json: Json = False,
     threads: Threads = None,
+    public_key: PublicKey = None,
 ) -> None:
     """Translate texts, a line for each answer; columns are parted by tabs.
 
     Every model with a decoder can be asked so: it says the likeliest answer that a beam search finds.
     """
-    predictor = _predictor("translate", model, threads)
+    predictor = _predictor("translate", model, threads, public_key)
     search = _search("translate", predictor, {"beam": beam, "int8": int8, "shortlist": shortlist})
     asked = _stepping(predictor, steps, alternatives)
     show = _row if as_json else _plain(lambda found: _translated(found, scores, alignments))
@@ -157,12 +162,13 @@ def generate(
     alternatives: Alternatives = 0,
     as_json: Json = False,
     threads: Threads = None,
+    public_key: PublicKey = None,
 ) -> None:
     """Draw texts at random, a line for each: a language model goes on from a prompt, a decoder answers it.
 
     What is not given is as the model was scored. The same seed draws the same texts.
     """
-    predictor = _predictor("generate", model, threads)
+    predictor = _predictor("generate", model, threads, public_key)
     wanted = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "max_tokens": max_tokens, "seed": seed}
     search = _search("generate", predictor, wanted)
     asked = _stepping(predictor, steps, alternatives)
@@ -178,9 +184,10 @@ def classify(
     scores: Probabilities = False,
     as_json: Json = False,
     threads: Threads = None,
+    public_key: PublicKey = None,
 ) -> None:
     """Name the class of each text, a line for each answer."""
-    predictor = _predictor("classify", model, threads)
+    predictor = _predictor("classify", model, threads, public_key)
     search = _search("classify", predictor, {})
     show = _row if as_json else _plain(lambda found: _scored(found.text, math.exp(found.score), scores))
     _answer(predictor, search, texts, n_best, show)
@@ -194,9 +201,10 @@ def tag(
     scores: Means = False,
     as_json: Json = False,
     threads: Threads = None,
+    public_key: PublicKey = None,
 ) -> None:
     """Label each token of each text: a line of labels, parted by spaces."""
-    predictor = _predictor("tag", model, threads)
+    predictor = _predictor("tag", model, threads, public_key)
     asked = _stepping(predictor, as_json or (columns and scores), 0)
     show = _row if as_json else _plain(lambda found: _tagged(found, scores)) if not columns else _columns
     _answer(asked, _search("tag", predictor, {}), texts, 1, show)
@@ -207,11 +215,32 @@ def lineage(
     model: Annotated[
         str, typer.Argument(help="A checkpoint folder, or a registered version: models:/NAME@champion.")
     ] = "data/translate/model",
+    slsa: Annotated[
+        bool, typer.Option("--slsa", help="As JSON: an in-toto Statement with the provenance that SLSA specifies.")
+    ] = False,
 ) -> None:
     """Print where a model comes from, as a tree, after checking every hash."""
     from unroll.artifacts.lineage import describe
 
-    print(describe(_folder(model)), end="")
+    print(_statement(_folder(model)) if slsa else describe(_folder(model)), end="")
+
+
+@app.command()
+def sign(
+    model: Annotated[str, typer.Argument(help="A checkpoint folder, or a registered version: models:/NAME@champion.")],
+    key: Annotated[Path, typer.Option(help="A private key of an elliptic curve: a file in PEM.")],
+) -> None:
+    """Sign a model: --public-key then asks no other. Beside a folder lies model.sig; a registered version has tags."""
+    if model.startswith("models:"):
+        with needing("track", "a registered model"):
+            from unroll.registry.signatures import sign as signs
+
+            print(f"signed\t{signs(model, key)}")
+        return
+    from unroll.artifacts import signing
+
+    for file in signing.write(Path(model), signing.sign(Path(model), key)):
+        print(f"signed\t{file}")
 
 
 @app.command()
@@ -224,17 +253,22 @@ def verify(
         ),
     ] = None,
     remote: Annotated[bool, typer.Option("--remote", help="Read DVC's default remote through as well.")] = False,
+    public_key: PublicKey = None,
 ) -> None:
-    """Compute every hash again, down to the raw files, and name the files that are not what they were."""
+    """Compute every hash again, down to the raw files, and name the files that are not what they were.
+
+    Of a model it says whether it is signed; with --public-key a model that its owner has not signed is wrong.
+    """
     from unroll.artifacts.verification import folders, rotten, wrong
 
-    looked = [_looked_up(place) for place in places or ["data"]]
-    checked, found = 0, [line for _, lines in looked for line in lines]
-    there = [place for place, _ in looked]
-    for folder in [folder for place in there if place.is_dir() or not found for folder in folders(place)]:
-        told = list(wrong(folder))
-        print(f"{'rotten' if told else 'whole'}\t{folder}")
-        checked, found = checked + 1, found + told
+    looked = {place: _looked_up(place) for place in places or ["data"]}
+    checked, found = 0, [line for _, lines in looked.values() for line in lines]
+    for name, place in [(name, place) for name, (place, _) in looked.items() if place.is_dir() or not found]:
+        for folder in folders(place):
+            told = list(wrong(folder))
+            signed, against = ("", []) if told else _signed(name, folder, public_key)
+            print(f"{'rotten' if told else 'whole'}\t{folder}{signed}")
+            checked, found = checked + 1, [*found, *told, *against]
     if not places or remote:
         found += rotten(Path("dvc.lock"), remote)
     for line in found:
@@ -288,6 +322,7 @@ def serve(
     host: Annotated[str, typer.Option(help="The address to listen on: 0.0.0.0 for others too.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="A free port.")] = 5001,
     threads: Threads = None,
+    public_key: PublicKey = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes, each with the model and metrics of its own.")] = 1,
     batching: Annotated[bool, typer.Option(help="Answer what several ask at a time in one batch.")] = True,
     token: Annotated[
@@ -313,7 +348,7 @@ def serve(
         print(f"unroll: whoever reaches {host}:{port} is answered: --token asks for one", file=sys.stderr)
     hosts = allowed_host or (LOOPBACK if host in LOOPBACK else ())
     settings = Settings(token, tuple(hosts), tuple(cors or ()), batching, _about(model))
-    answers(partial(_load, model, threads), settings, host, port, grace, workers)
+    answers(partial(_load, model, threads, public_key), settings, host, port, grace, workers)
 
 
 @app.command()
@@ -354,12 +389,15 @@ def package(
     model: Annotated[
         str, typer.Option(help="A registered version, or a checkpoint folder.")
     ] = "models:/translate@champion",
+    public_key: PublicKey = None,
 ) -> None:
     """Write a folder from which a model's server is built anywhere: Dockerfile, hashed requirements, code, weights."""
     with needing("serve", "a package"):
+        from unroll.face import signatures
         from unroll.serve.packaging import package as packs
 
-        packs(_folder(model), _load(model, None).search, folder)
+        predictor, place = _load(model, None, public_key), _folder(model)
+        packs(place, predictor.search, folder, signatures(model))
     print(f"{folder} has a Dockerfile, and a compose.yaml with a proxy; without either, in a virtual environment:")
     print(f"cd {folder} && pip install -r requirements.txt && python -m unroll serve model")
 
@@ -380,19 +418,19 @@ def main() -> None:
         app()
 
 
-def _predictor(command: str, model: str, threads: int | None) -> Predictor:
+def _predictor(command: str, model: str, threads: int | None, public_key: Path | None) -> Predictor:
     """Return the predictor of a model that can do what the command wants."""
-    predictor = _load(model, threads)
+    predictor = _load(model, threads, public_key)
     _check(command, model, predictor.recipe)
     return predictor
 
 
-def _load(model: str, threads: int | None) -> Predictor:
+def _load(model: str, threads: int | None, public_key: Path | None = None) -> Predictor:
     """Return the predictor of a checkpoint folder, or of a registered version, which searches as it was scored."""
     from unroll.face import load
 
     try:
-        return load(model, threads=threads)
+        return load(model, threads=threads, public_key=public_key)
     except ParamsError as error:
         raise ParamsError(f"--model {error}") from None
 
@@ -417,6 +455,18 @@ def _folder(model: str) -> Path:
         return resolve(model)
 
 
+def _statement(folder: Path) -> str:
+    """Return a model's provenance as JSON, with code and times where its run is in the store."""
+    from unroll.artifacts.manifest import dump_json, identity
+    from unroll.artifacts.statement import statement
+    from unroll.artifacts.store import read_manifest
+
+    with needing("track", "the run of a model"):
+        from unroll.registry.provenance import made
+
+        return dump_json(statement(folder, made(identity(read_manifest(folder)))))
+
+
 def _looked_up(place: str) -> tuple[Path, list[str]]:
     """Return the folder that a name stands for, and what of a registered version is not what its tags say."""
     if not place.startswith("models:"):
@@ -427,6 +477,24 @@ def _looked_up(place: str) -> tuple[Path, list[str]]:
 
         version, folder = version_of(place)
         return folder, list(wrong(version, folder))
+
+
+def _signed(place: str, folder: Path, key: Path | None) -> tuple[str, list[str]]:
+    """Return whether a model is signed, as a column, and what is against that; of other artifacts nothing."""
+    from unroll.artifacts import signing
+    from unroll.artifacts.store import read_manifest
+    from unroll.face import signatures
+
+    if read_manifest(folder)["kind"] != "model":
+        return "", []
+    found = signatures(place if place.startswith("models:") else folder)
+    if key is None:
+        return "\tsigned, not checked" if found else "\tnot signed", []
+    try:
+        signing.check(folder, found, key)
+    except IntegrityError as error:
+        return "\twrongly signed" if found else "\tnot signed", [str(error)]
+    return "\tsigned", []
 
 
 def _check(command: str, model: str, recipe: Recipe) -> None:

@@ -15,9 +15,11 @@ import asyncio
 import hmac
 import json
 import math
+import os
 import platform
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -29,18 +31,20 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from fastapi_offline import FastAPIOffline
+from prometheus_client.multiprocess import mark_process_dead
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from unroll.errors import DataError, ParamsError
+from unroll.errors import DataError, ParamsError, ResourceError, UnrollError
 from unroll.params.evaluate import Sample, Search
 from unroll.serve.answering import asked, check
 from unroll.serve.batching import Batcher, room
 from unroll.serve.connections import Connection, quiet
 from unroll.serve.forms import BODY_BYTES, Answers, Question, Refusal, RefusedError, question, read
-from unroll.serve.metrics import Metrics
+from unroll.serve.metrics import SHARED, Metrics
 
 if TYPE_CHECKING:
     from unroll.predict.predictor import Prediction, Predictor
@@ -57,6 +61,8 @@ LOOK_SECONDS = 0.25
 """Between two looks whether a client is still there."""
 OPEN_DOORS = ("/health", "/ping", "/ready")
 """What needs no token: whoever watches over the server has none."""
+WORKER_SECONDS = 30
+"""How long a worker may be silent, as while it is started, before another one takes its place."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -419,24 +425,60 @@ def serve(
         load: brings the predictor; of several workers each calls it.
         grace: seconds in which what was begun is answered, when the server is told to end.
     """
-    predictor = load()  # what cannot be read is told before anything listens
-    made = partial(_loaded, load, settings) if workers > 1 else app(predictor, settings)
+    alone = app(load(), settings)  # what cannot be read is told before anything listens
     config = uvicorn.Config(
-        made, host, port, factory=workers > 1, workers=workers, log_level="error", access_log=False, http=Connection,
-        ws="none", server_header=False, timeout_graceful_shutdown=math.ceil(grace),
+        partial(_loaded, load, settings) if workers > 1 else alone, host, port, factory=workers > 1, workers=workers,
+        log_level="error", access_log=False, http=Connection, ws="none", server_header=False,
+        timeout_graceful_shutdown=math.ceil(grace), timeout_worker_healthcheck=WORKER_SECONDS,
     )  # fmt: skip
     told = _started(host, port, settings)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as uvicorn passes it on, once all is answered
     with suppress(KeyboardInterrupt):
         if workers > 1:
-            print(told, flush=True)
-            Multiprocess(config, [config.bind_socket()]).run()
+            del alone
+            Workers(config, told).run()
         else:
             Server(config, told).run()
 
 
 def _loaded(load: Callable[[], Predictor], settings: Settings) -> FastAPI:
-    return app(load(), settings)
+    """Return the application of a worker; what hinders it is told in a line, and the others end too."""
+    try:
+        return app(load(), settings)
+    except UnrollError as error:
+        print(f"unroll: {error}", file=sys.stderr)
+        sys.exit(STARTUP_FAILURE)
+
+
+class Workers(Multiprocess):
+    """uvicorn's, which say something once all of them answer, and whose metrics are added up."""
+
+    def __init__(self, config: uvicorn.Config, told: str) -> None:
+        super().__init__(config, [config.bind_socket()])
+        self._told, self._pids = told, set[int | None]()
+
+    def run(self) -> None:
+        """Answer until told to end.
+
+        Raises:
+            ResourceError: a worker cannot be started.
+        """
+        with tempfile.TemporaryDirectory(prefix="unroll-metrics-") as self._shared:
+            os.environ[SHARED] = self._shared  # workers inherit it
+            super().run()
+        if any(process.exitcode == STARTUP_FAILURE for process in self.processes):
+            raise ResourceError("a worker did not start; what it said stands above")
+
+    def keep_subprocess_alive(self) -> None:
+        """Start a worker for each that died, which no longer has open requests."""
+        super().keep_subprocess_alive()
+        pids = {process.pid for process in self.processes}
+        for pid in self._pids - pids:
+            mark_process_dead(pid, self._shared)  # type: ignore[no-untyped-call]
+        self._pids = pids
+        if self._told and all(process.is_ready() for process in self.processes):
+            print(self._told, flush=True)
+            self._told = ""
 
 
 class Server(uvicorn.Server):

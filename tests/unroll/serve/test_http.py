@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import multiprocessing
+import os
+import re
 import shlex
 import signal
 import socket
@@ -11,21 +14,25 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests import tiny
 from tests.faults.conftest import until
 from tests.listening import HOST, free_port, listening
+from unroll.errors import IntegrityError
 from unroll.predict import loading
 from unroll.predict.predictor import Predictor
 from unroll.predict.shown import row
 from unroll.predict.steps import Stepper
 from unroll.serve.forms import BODY_BYTES, ROWS, Answer
 from unroll.serve.http import LOOPBACK, Settings, app
+from unroll.serve.metrics import SHARED
 
 pytestmark = pytest.mark.fault("bad request")
 
@@ -286,17 +293,50 @@ def test_several_workers_answer_at_one_port(tmp_path: Path) -> None:
         assert server.stdout
         assert server.stderr
         assert "answers" in server.stdout.readline()
-        until(lambda: answered(port), 60)
-        assert ask(port, "tea")[0] == 200
+        with ThreadPoolExecutor(8) as clients:
+            assert {status for status, _ in clients.map(lambda _: ask(port, "tea", "milk"), range(40))} == {200}
+        found = {tuple(re.findall(COUNTED, metrics(port))) for _ in range(20)}  # whichever is asked
+        assert found == {(("unroll_requests_total", "40.0"), ("unroll_texts_total", "80.0"))}
+        assert len({file.name.rpartition("_")[2] for file in Path(shared(server.pid)).glob("counter_*.db")}) == 2
+        dead = psutil.Process(server.pid).children()[-1]
+        dead.kill()
+        until(lambda: dead.pid not in [one.pid for one in psutil.Process(server.pid).children()])
+        assert set(re.findall(COUNTED, metrics(port))) == set(next(iter(found)))
         server.send_signal(signal.SIGTERM)
         assert server.wait(30) == 0
         assert server.stderr.read() == ""
 
 
-def answered(port: int) -> bool:
-    with suppress(OSError):
-        return send(port, None, "/ready", "GET", {})[0] == 200
-    return False
+COUNTED = r'(?m)^(unroll_requests_total|unroll_texts_total)(?:{path="/invocations",status="200"}|) (.*)'
+
+
+def shared(server: int) -> str:
+    """Return the folder in which a server's workers count."""
+    return next(one.environ()[SHARED] for one in psutil.Process(server).children() if SHARED in one.environ())
+
+
+def test_a_worker_that_cannot_start_ends_all_with_a_line(tmp_path: Path) -> None:
+    model, port = tiny.checkpoint(tmp_path), free_port()
+    code = (
+        "import pathlib, sys; from unroll.predict import loading; from unroll.serve.http import Settings, serve;"
+        "from unroll.errors import one_line; from tests.unroll.serve.test_http import once\n"
+        "if __name__ == '__main__':\n"
+        f"    with one_line(): serve(once, Settings(), '127.0.0.1', {port}, 1.0, 2)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {"MODEL": str(model)}
+    )
+    assert done.returncode == 5
+    assert "unroll: gone" in done.stderr
+    assert done.stderr.splitlines()[-1] == "unroll: a worker did not start; what it said stands above"
+    assert done.stdout == ""
+
+
+def once() -> Predictor:
+    """Load a model in the first process alone."""
+    if multiprocessing.parent_process():
+        raise IntegrityError("gone")
+    return loading.load(Path(os.environ["MODEL"]))
 
 
 # --- who may ask, and how much ----------------------------------------------------------------------------------------
