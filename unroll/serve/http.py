@@ -15,11 +15,13 @@ import asyncio
 import hmac
 import json
 import math
+import multiprocessing
 import os
 import platform
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -109,9 +111,11 @@ def app(predictor: Predictor, settings: Settings | None = None) -> FastAPI:
     found.add_api_route("/ready", server.ready, methods=["GET"])
     found.add_api_route("/version", server.version, methods=["GET"])
     found.add_api_route("/metrics", metrics.page, methods=["GET"])
-    if settings.origins:
-        found.add_middleware(CORSMiddleware, allow_origins=settings.origins, allow_methods=["*"], allow_headers=["*"])
     found.add_middleware(_Guard, settings=settings, metrics=metrics)
+    if settings.origins:  # the outermost: a browser asks whether it may ask before it shows its token
+        found.add_middleware(
+            CORSMiddleware, allow_origins=settings.origins, allow_methods=["GET", "POST"], allow_headers=["*"]
+        )
     return found
 
 
@@ -402,11 +406,9 @@ class _Guard:
             self._metrics.request(scope["path"], status, time.perf_counter() - begun)
 
     def _refused(self, request: Request) -> Response | None:
-        settings, path = self._settings, request.url.path
-        if settings.hosts and (request.url.hostname or "") not in settings.hosts:
-            return _error(
-                400, f"no host {(request.url.hostname or '')[:100]!r} here; needed: {', '.join(settings.hosts)}"
-            )
+        settings, path, host = self._settings, request.scope["path"], _host(request)
+        if settings.hosts and host not in settings.hosts:
+            return _error(400, f"no host {host[:100]!r} here; needed: {', '.join(settings.hosts)}")
         given = request.headers.get("authorization", "")
         wanted = f"Bearer {settings.token}"
         if settings.token and path not in OPEN_DOORS and not hmac.compare_digest(given.encode(), wanted.encode()):
@@ -414,6 +416,13 @@ class _Guard:
         if self._open > OPEN:
             return _error(503, f"more than {OPEN} requests are open; ask again")
         return None
+
+
+def _host(request: Request) -> str:
+    """Return the name by which a server was called; nothing, if that is none."""
+    with suppress(ValueError):  # such as [
+        return request.url.hostname or ""
+    return ""
 
 
 def serve(
@@ -443,11 +452,20 @@ def serve(
 
 def _loaded(load: Callable[[], Predictor], settings: Settings) -> FastAPI:
     """Return the application of a worker; what hinders it is told in a line, and the others end too."""
+    threading.Thread(target=_end_with_starter, name="follows its starter", daemon=True).start()
     try:
         return app(load(), settings)
     except UnrollError as error:
         print(f"unroll: {error}", file=sys.stderr)
         sys.exit(STARTUP_FAILURE)
+
+
+def _end_with_starter() -> None:
+    """End this worker, as if told to, once the process that started it is gone, however that ended."""
+    starter = multiprocessing.parent_process()
+    if starter:
+        starter.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Workers(Multiprocess):
@@ -471,6 +489,8 @@ class Workers(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         """Start a worker for each that died, which no longer has open requests."""
+        for process in self.processes:
+            process.child_conn.close()  # the worker has its own: when it dies, nobody waits for its sign of life
         super().keep_subprocess_alive()
         pids = {process.pid for process in self.processes}
         for pid in self._pids - pids:
