@@ -323,7 +323,7 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, help="A free port.")] = 5001,
     threads: Threads = None,
     public_key: PublicKey = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes, each with the model and metrics of its own.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Processes, each with the model.")] = 1,
     batching: Annotated[bool, typer.Option(help="Answer what several ask at a time in one batch.")] = True,
     token: Annotated[
         str | None,
