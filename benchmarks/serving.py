@@ -1,7 +1,8 @@
 """Requests a second, and how long one takes, with and without batching: `python -m benchmarks.serving`.
 
 Clients ask one sentence of the test split each, again and again, in a process beside the server's, over connections
-that stay open. `--silent 1000` opens so many connections first that say nothing, or half a head.
+that stay open. `--silent 1000` opens so many connections first that say nothing, or half a head. `--soak 20` lets all
+sorts of clients ask for so many minutes instead: see `benchmarks.soak`.
 """
 
 from __future__ import annotations
@@ -19,10 +20,13 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.common import ROOT, Row, environment, tell
+from benchmarks.common import MALLOC, ROOT, Row, environment, tell
+from benchmarks.soak import FLAT, WARM, growth, soaked
+from unroll import load
 from unroll.data.rows import references
 
-HOST = "127.0.0.1"
+HOST, SOAKED = "127.0.0.1", 400
+"""Where the server listens; different sentences that a soak asks."""
 Asked = list[float]
 """the seconds of each request"""
 
@@ -33,12 +37,16 @@ def main(
     seconds: Annotated[float, typer.Option(help="Of each measurement.")] = 15.0,
     silent: Annotated[int, typer.Option(help="Connections that say nothing meanwhile.")] = 0,
     threads: Annotated[int, typer.Option(help="Threads of the server.")] = 2,
+    soak: Annotated[float, typer.Option(help="Minutes; 0: measure instead.")] = 0.0,
 ) -> None:
     """Print requests a second and the seconds of one, by the number of clients."""
     sources = list(references(ROOT / "data/translate/prepared/test.tsv"))
+    if soak:
+        soaking(model, sources, threads, soak)
+        return
     rows: list[Row] = []
     for batching in (True, False):
-        with server(model, threads, batching) as port:
+        with server(model, threads, batching) as (port, _):
             for count in map(int, clients.split()):
                 asyncio.run(measured(port, sources, count, 2.0, silent))
                 took = asyncio.run(measured(port, sources, count, seconds, silent))
@@ -48,23 +56,44 @@ def main(
     tell("serving", rows, seconds=seconds, threads=threads, silent=silent)
 
 
+def soaking(model: str, sources: Sequence[str], threads: int, minutes: float) -> None:
+    """Print what came of all sorts of clients; exit with 1 if an answer was wrong, or memory grew."""
+    texts = list(dict.fromkeys(sources))[:SOAKED]
+    right = dict(zip(texts, map(str, load(model, threads=threads)(texts)), strict=True))
+    with server(model, threads, batching=True) as (port, pid):
+        found, held = soaked(port, pid, right, minutes)
+    grown = growth(held)
+    counts: Row = {"answers": sum(found.answers.values()), "wrong": len(found.wrong)}
+    counts |= {"MB at first": held[0], "MB at last": held[-1], "growth %": 100 * grown}
+    tell("soak", [counts], minutes=minutes, threads=threads)
+    print("  ".join(f"{client}: {count:,}" for client, count in sorted(found.answers.items())))
+    print("\n".join(found.wrong[:20]))
+    flat = abs(grown) <= FLAT
+    print(f"memory {'is flat' if flat else 'is not flat'} within {FLAT:.0%} after the first {WARM:.0%} of the time")
+    if found.wrong or not flat:
+        raise SystemExit(1)
+
+
 def _times(took: Asked) -> Row:
     hundredths = quantiles(took, n=100)
     return {"p50 ms": 1e3 * median(took), "p99 ms": 1e3 * hundredths[98], "worst ms": 1e3 * max(took)}
 
 
 @contextmanager
-def server(model: str, threads: int, batching: bool) -> Iterator[int]:
-    """Yield the port at which `unroll serve` answers in a process of its own."""
+def server(model: str, threads: int, batching: bool) -> Iterator[tuple[int, int]]:
+    """Yield (the port at which `unroll serve` answers, the process that does)."""
     with socket.create_server((HOST, 0)) as taken:
         port = taken.getsockname()[1]
     command = [sys.executable, "-m", "unroll", "serve", model, "--port", str(port), "--threads", str(threads)]
     command += [] if batching else ["--no-batching"]
-    with subprocess.Popen(command, cwd=ROOT, env=environment(threads), stdout=subprocess.PIPE) as process:
-        assert process.stdout
-        process.stdout.readline()
-        yield port
-        process.terminate()
+    usual = {name: value for name, value in environment(threads).items() if name not in MALLOC}
+    with subprocess.Popen(command, cwd=ROOT, env=usual, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout
+            process.stdout.readline()
+            yield port, process.pid
+        finally:
+            process.terminate()
 
 
 async def measured(port: int, sources: Sequence[str], clients: int, seconds: float, silent: int) -> Asked:

@@ -76,6 +76,15 @@ Probabilities = Annotated[
 Alignments = Annotated[
     bool, typer.Option("--alignments", help="A column behind each: source-target token pairs, from 0.")
 ]
+Steps = Annotated[
+    bool, typer.Option("--steps", help="Below each answer a line for each token: its probability; then an empty line.")
+]
+Alternatives = Annotated[
+    int, typer.Option(min=0, help="Beside each token so many of the likeliest in its place; brings --steps.")
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="A line of JSON for each answer, with tokens and alignments, as a server gives.")
+]
 Count = Annotated[int, typer.Option("--count", "--n-best", min=1, help="Texts drawn for each prompt.")]
 Temperature = Annotated[
     float | None,
@@ -88,9 +97,17 @@ TopP = Annotated[
 MaxTokens = Annotated[int | None, typer.Option(min=1, help="End a text after so many tokens.")]
 Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Another seed draws other texts.")]
 Columns = Annotated[
-    bool, typer.Option("--columns", help="A line for each token: token, tab, label; an empty line behind each text.")
+    bool,
+    typer.Option(
+        "--columns",
+        help="A line for each token: token, tab, label, with --scores its probability; an empty line behind each text.",
+    ),
 ]
 Registered = Annotated[str, typer.Argument(help="The name of a registered model, such as translate.")]
+PublicKey = Annotated[
+    Path | None,
+    typer.Option(envvar="UNROLL_PUBLIC_KEY", help="Ask only a model that the owner of this key, a file, has signed."),
+]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads. Without it, as many as torch takes.")]
 
 
@@ -119,15 +136,21 @@ def translate(
     shortlist: Shortlist = None,
     scores: Scores = False,
     alignments: Alignments = False,
+    steps: Steps = False,
+    alternatives: Alternatives = 0,
+    as_json: Json = False,
     threads: Threads = None,
+    public_key: PublicKey = None,
 ) -> None:
     """Translate texts, a line for each answer; columns are parted by tabs.
 
     Every model with a decoder can be asked so: it says the likeliest answer that a beam search finds.
     """
-    predictor = _predictor("translate", model, threads)
+    predictor = _predictor("translate", model, threads, public_key)
     search = _search("translate", predictor, {"beam": beam, "int8": int8, "shortlist": shortlist})
-    _answer(predictor, search, texts, n_best, lambda found: _translated(found, scores, alignments))
+    asked = _stepping(predictor, steps, alternatives)
+    show = _row if as_json else _plain(lambda found: _translated(found, scores, alignments))
+    _answer(asked, search, texts, n_best, show)
 
 
 @app.command()
@@ -141,16 +164,22 @@ def generate(
     max_tokens: MaxTokens = None,
     seed: Seed = None,
     scores: Means = False,
+    steps: Steps = False,
+    alternatives: Alternatives = 0,
+    as_json: Json = False,
     threads: Threads = None,
+    public_key: PublicKey = None,
 ) -> None:
     """Draw texts at random, a line for each: a language model goes on from a prompt, a decoder answers it.
 
     What is not given is as the model was scored. The same seed draws the same texts.
     """
-    predictor = _predictor("generate", model, threads)
-    asked = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "max_tokens": max_tokens, "seed": seed}
-    search = _search("generate", predictor, asked)
-    _answer(predictor, search, prompts or _prompts(), count, lambda found: _scored(found.text, found.score, scores))
+    predictor = _predictor("generate", model, threads, public_key)
+    wanted = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "max_tokens": max_tokens, "seed": seed}
+    search = _search("generate", predictor, wanted)
+    asked = _stepping(predictor, steps, alternatives)
+    show = _row if as_json else _plain(lambda found: _scored(found.text, found.score, scores))
+    _answer(asked, search, prompts or _prompts(), count, show)
 
 
 @app.command()
@@ -159,12 +188,15 @@ def classify(
     model: Model = "data/classify/model",
     n_best: NBest = 1,
     scores: Probabilities = False,
+    as_json: Json = False,
     threads: Threads = None,
+    public_key: PublicKey = None,
 ) -> None:
     """Name the class of each text, a line for each answer."""
-    predictor = _predictor("classify", model, threads)
+    predictor = _predictor("classify", model, threads, public_key)
     search = _search("classify", predictor, {})
-    _answer(predictor, search, texts, n_best, lambda found: _scored(found.text, math.exp(found.score), scores))
+    show = _row if as_json else _plain(lambda found: _scored(found.text, math.exp(found.score), scores))
+    _answer(predictor, search, texts, n_best, show)
 
 
 @app.command()
@@ -173,13 +205,15 @@ def tag(
     model: Model = "data/frames/model",
     columns: Columns = False,
     scores: Means = False,
+    as_json: Json = False,
     threads: Threads = None,
+    public_key: PublicKey = None,
 ) -> None:
     """Label each token of each text: a line of labels, parted by spaces."""
-    if columns and scores:
-        raise ParamsError("--scores is of a whole text: it does not go with --columns")
-    predictor = _predictor("tag", model, threads)
-    _answer(predictor, _search("tag", predictor, {}), texts, 1, lambda found: _tagged(found, columns, scores))
+    predictor = _predictor("tag", model, threads, public_key)
+    asked = _stepping(predictor, as_json or (columns and scores), 0)
+    show = _row if as_json else _plain(lambda found: _tagged(found, scores)) if not columns else _columns
+    _answer(asked, _search("tag", predictor, {}), texts, 1, show)
 
 
 @app.command()
@@ -187,11 +221,32 @@ def lineage(
     model: Annotated[
         str, typer.Argument(help="A checkpoint folder, or a registered version: models:/NAME@champion.")
     ] = "data/translate/model",
+    slsa: Annotated[
+        bool, typer.Option("--slsa", help="As JSON: an in-toto Statement with the provenance that SLSA specifies.")
+    ] = False,
 ) -> None:
     """Print where a model comes from, as a tree, after checking every hash."""
     from unroll.artifacts.lineage import describe
 
-    print(describe(_folder(model)), end="")
+    print(_statement(_folder(model)) if slsa else describe(_folder(model)), end="")
+
+
+@app.command()
+def sign(
+    model: Annotated[str, typer.Argument(help="A checkpoint folder, or a registered version: models:/NAME@champion.")],
+    key: Annotated[Path, typer.Option(help="A private key of an elliptic curve: a file in PEM.")],
+) -> None:
+    """Sign a model: --public-key then asks no other. Beside a folder lies model.sig; a registered version has tags."""
+    if model.startswith("models:"):
+        with needing("track", "a registered model"):
+            from unroll.registry.signatures import sign as signs
+
+            print(f"signed\t{signs(model, key)}")
+        return
+    from unroll.artifacts import signing
+
+    for file in signing.write(Path(model), signing.sign(Path(model), key)):
+        print(f"signed\t{file}")
 
 
 @app.command()
@@ -204,17 +259,22 @@ def verify(
         ),
     ] = None,
     remote: Annotated[bool, typer.Option("--remote", help="Read DVC's default remote through as well.")] = False,
+    public_key: PublicKey = None,
 ) -> None:
-    """Compute every hash again, down to the raw files, and name the files that are not what they were."""
+    """Compute every hash again, down to the raw files, and name the files that are not what they were.
+
+    Of a model it says whether it is signed; with --public-key a model that its owner has not signed is wrong.
+    """
     from unroll.artifacts.verification import folders, rotten, wrong
 
-    looked = [_looked_up(place) for place in places or ["data"]]
-    checked, found = 0, [complaint for _, complaints in looked for complaint in complaints]
-    there = [place for place, _ in looked]
-    for folder in [folder for place in there if is_folder(place) or not found for folder in folders(place)]:
-        told = list(wrong(folder))
-        print(f"{'rotten' if told else 'whole'}\t{telling.line(str(folder))}")
-        checked, found = checked + 1, found + told
+    looked = {place: _looked_up(place) for place in places or ["data"]}
+    checked, found = 0, [complaint for _, complaints in looked.values() for complaint in complaints]
+    for name, place in [(name, place) for name, (place, _) in looked.items() if is_folder(place) or not found]:
+        for folder in folders(place):
+            told = list(wrong(folder))
+            signed, against = ("", []) if told else _signed(name, folder, public_key)
+            print(f"{'rotten' if told else 'whole'}\t{telling.line(str(folder))}{signed}")
+            checked, found = checked + 1, [*found, *told, *against]
     if not places or remote:
         found += rotten(Path("dvc.lock"), remote)
     for complaint in found:
@@ -268,7 +328,8 @@ def serve(
     host: Annotated[str, typer.Option(help="The address to listen on: 0.0.0.0 for others too.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="A free port.")] = 5001,
     threads: Threads = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes, each with the model and metrics of its own.")] = 1,
+    public_key: PublicKey = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes, each with the model.")] = 1,
     batching: Annotated[bool, typer.Option(help="Answer what several ask at a time in one batch.")] = True,
     token: Annotated[
         str | None,
@@ -294,7 +355,7 @@ def serve(
         print(f"unroll: whoever reaches {host}:{port} is answered: --token asks for one", file=sys.stderr)
     hosts = allowed_host or (LOOPBACK if host in LOOPBACK else ())
     settings = Settings(token, tuple(hosts), tuple(cors or ()), batching, _about(model))
-    answers(partial(_load, model, threads), settings, host, port, grace, workers)
+    answers(partial(_load, model, threads, public_key), settings, host, port, grace, workers)
 
 
 @app.command()
@@ -360,12 +421,15 @@ def package(
     model: Annotated[
         str, typer.Option(help="A registered version, or a checkpoint folder.")
     ] = "models:/translate@champion",
+    public_key: PublicKey = None,
 ) -> None:
     """Write a folder from which a model's server is built anywhere: Dockerfile, hashed requirements, code, weights."""
     with needing("serve", "a package"):
+        from unroll.face import signatures
         from unroll.serve.packaging import package as packs
 
-        packs(_folder(model), _load(model, None).search, folder)
+        predictor, place = _load(model, None, public_key), _folder(model)
+        packs(place, predictor.search, folder, signatures(model))
     print(f"{folder} has a Dockerfile, and a compose.yaml with a proxy; without either, in a virtual environment:")
     print(f"cd {folder} && pip install -r requirements.txt && python -m unroll serve model")
 
@@ -388,19 +452,19 @@ def main() -> None:
         app()
 
 
-def _predictor(command: str, model: str, threads: int | None) -> Predictor:
+def _predictor(command: str, model: str, threads: int | None, public_key: Path | None) -> Predictor:
     """Return the predictor of a model that can do what the command wants."""
-    predictor = _load(model, threads)
+    predictor = _load(model, threads, public_key)
     _check(command, model, predictor.recipe)
     return predictor
 
 
-def _load(model: str, threads: int | None) -> Predictor:
+def _load(model: str, threads: int | None, public_key: Path | None = None) -> Predictor:
     """Return the predictor of a checkpoint folder, or of a registered version, which searches as it was scored."""
     from unroll.face import load
 
     try:
-        return load(model, threads=threads)
+        return load(model, threads=threads, public_key=public_key)
     except ParamsError as error:
         raise ParamsError(f"--model {error}") from None
 
@@ -425,6 +489,18 @@ def _folder(model: str) -> Path:
         return resolve(model)
 
 
+def _statement(folder: Path) -> str:
+    """Return a model's provenance as JSON, with code and times where its run is in the store."""
+    from unroll.artifacts.manifest import dump_json, identity
+    from unroll.artifacts.statement import statement
+    from unroll.artifacts.store import read_manifest
+
+    with needing("track", "the run of a model"):
+        from unroll.registry.provenance import made
+
+        return dump_json(statement(folder, made(identity(read_manifest(folder)))))
+
+
 def _looked_up(place: str) -> tuple[Path, list[str]]:
     """Return the folder that a name stands for, and what of a registered version is not what its tags say."""
     if not place.startswith("models:"):
@@ -435,6 +511,24 @@ def _looked_up(place: str) -> tuple[Path, list[str]]:
 
         version, folder = version_of(place)
         return folder, list(wrong(version, folder))
+
+
+def _signed(place: str, folder: Path, key: Path | None) -> tuple[str, list[str]]:
+    """Return whether a model is signed, as a column, and what is against that; of other artifacts nothing."""
+    from unroll.artifacts import signing
+    from unroll.artifacts.store import read_manifest
+    from unroll.face import signatures
+
+    if read_manifest(folder)["kind"] != "model":
+        return "", []
+    found = signatures(place if place.startswith("models:") else folder)
+    if key is None:
+        return "\tsigned, not checked" if found else "\tnot signed", []
+    try:
+        signing.check(folder, found, key)
+    except IntegrityError as error:
+        return "\twrongly signed" if found else "\tnot signed", [str(error)]
+    return "\tsigned", []
 
 
 def _check(command: str, model: str, recipe: Recipe) -> None:
@@ -459,9 +553,13 @@ def _answer(
     search: Search,
     texts: Iterable[str] | None,
     n_best: int,
-    show: Callable[[Prediction], str],
+    show: Callable[[int, int, Prediction], str],
 ) -> None:
-    """Print the answers to texts, or to the lines of stdin."""
+    """Print the answers to texts, or to the lines of stdin.
+
+    Args:
+        show: (the text's number from 0, an answer's rank from 1, the answer) -> its lines.
+    """
     typed = not texts and sys.stdin.isatty()
     lines = iter(texts) if texts else _stdin_lines()
     # A person at the keyboard wants an answer to each line; a file is read in large windows.
@@ -471,8 +569,8 @@ def _answer(
         else predictor.stream(lines, n_best, search)
     )
     for number, predictions in enumerate(answers, 1):
-        for prediction in predictions:
-            print(telling.harmless(show(prediction)), flush=typed)
+        for rank, prediction in enumerate(predictions, 1):
+            print(telling.harmless(show(number - 1, rank, prediction)), flush=typed)
         if predictions[0].truncated:
             print(f"unroll: line {number}: too long; only its beginning was read", file=sys.stderr)
         if predictions[0].cut_off and search.kind == "beam":  # of drawn texts --max-tokens is the end
@@ -507,15 +605,49 @@ def _scored(text: str, score: float, scores: bool) -> str:
 
 
 def _translated(prediction: Prediction, scores: bool, alignments: bool) -> str:
+    from unroll.predict.shown import alignments as aligned
+
     text = _scored(prediction.text, prediction.score, scores)
-    if not alignments:
-        return text
-    looked = prediction.weights_TS.argmax(1) if prediction.weights_TS.size else []
-    return f"{text}\t{' '.join(f'{s}-{t}' for t, s in enumerate(looked))}"
+    return f"{text}\t{' '.join(f'{s}-{t}' for s, t in aligned(prediction))}" if alignments else text
 
 
-def _tagged(prediction: Prediction, columns: bool, scores: bool) -> str:
-    labels = prediction.target_tokens
-    if not columns:
-        return _scored(" ".join(labels), prediction.score, scores)
-    return "".join(f"{token}\t{label}\n" for token, label in zip(prediction.source_tokens, labels, strict=True))
+def _tagged(prediction: Prediction, scores: bool) -> str:
+    return _scored(" ".join(prediction.target_tokens), prediction.score, scores)
+
+
+def _columns(number: int, rank: int, prediction: Prediction) -> str:
+    """Return a line for each token: the token, its label, and the label's probability if it was asked for."""
+    from unroll.predict.steps import Stepped
+
+    rows = [prediction.source_tokens, prediction.target_tokens]
+    if isinstance(prediction, Stepped):
+        rows.append([f"{step.probability:.4f}" for step in prediction.steps])
+    return "".join("\t".join(row) + "\n" for row in zip(*rows, strict=True))
+
+
+def _row(number: int, rank: int, prediction: Prediction) -> str:
+    """Return a line of JSON."""
+    from unroll.predict.shown import row
+
+    return json.dumps(row(number, rank, prediction, details=True), ensure_ascii=False)
+
+
+def _plain(line: Callable[[Prediction], str]) -> Callable[[int, int, Prediction], str]:
+    """Return what shows an answer as a line, and below it a line for each of its steps, if it has them."""
+    from unroll.predict.steps import Stepped
+
+    def show(number: int, rank: int, prediction: Prediction) -> str:
+        if not isinstance(prediction, Stepped):
+            return line(prediction)
+        told = [(step.token, step.probability, *sum(step.alternatives, ())) for step in prediction.steps]
+        lines = ["\t".join(part if isinstance(part, str) else f"{part:.4f}" for part in step) for step in told]
+        return "\n".join([line(prediction), *lines, ""])
+
+    return show
+
+
+def _stepping(predictor: Predictor, steps: bool, alternatives: int) -> Predictor:
+    """Return a predictor whose answers bring their steps, if they are asked for."""
+    from unroll.predict.steps import Stepper
+
+    return Stepper(predictor, alternatives) if steps or alternatives else predictor

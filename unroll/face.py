@@ -23,7 +23,9 @@ except metadata.PackageNotFoundError:  # the code alone, beside a registered mod
     __version__ = "unknown"
 
 
-def load(place: str | Path, search: Search | None = None, threads: int | None = None) -> Predictor:
+def load(
+    place: str | Path, search: Search | None = None, threads: int | None = None, public_key: str | Path | None = None
+) -> Predictor:
     """Return a model that answers, every hash checked.
 
     Args:
@@ -31,9 +33,10 @@ def load(place: str | Path, search: Search | None = None, threads: int | None = 
         search: how it answers unless asked otherwise. None: a registered version, or one that was packaged, as it was
             scored; another folder as is usual for its head.
         threads: torch's; None leaves them.
+        public_key: a file; only what its owner has signed is loaded. None: what is not signed too.
     Raises:
         ParamsError: there is no such folder or version.
-        IntegrityError: a file is not the one that the manifest names.
+        IntegrityError: a file is not the one that the manifest names, or is not signed.
     """
     folder = Path(place)
     if registered := str(place).startswith("models:"):
@@ -45,6 +48,10 @@ def load(place: str | Path, search: Search | None = None, threads: int | None = 
         raise ParamsError(
             f"{place}: no such folder; make one with make repro, or name a registered version: models:/NAME@champion"
         )
+    if public_key is not None:
+        from unroll.artifacts import signing
+
+        signing.check(folder, signatures(place), Path(public_key))
     from unroll.params.reading import load_search
     from unroll.predict import loading
 
@@ -52,6 +59,22 @@ def load(place: str | Path, search: Search | None = None, threads: int | None = 
     if search is None and (registered or beside.is_file()):
         search = load_search(beside)
     return loading.load(folder, search, threads)
+
+
+def signatures(place: str | Path) -> Mapping[str, str]:
+    """Return the signatures of a model, by what is signed: those beside its folder, or of a registered version.
+
+    Raises:
+        ParamsError: there is no such version.
+    """
+    if str(place).startswith("models:"):
+        with needing("track", "a registered model"):
+            from unroll.registry import signatures as registered
+
+            return registered.read(str(place))
+    from unroll.artifacts import signing
+
+    return signing.read(Path(place))
 
 
 def train(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 import sys
 from collections.abc import Callable
@@ -12,9 +13,13 @@ from pathlib import Path
 import pytest
 
 from tests import recipes, tiny
+from tests.listening import free_port
 from tests.tracked import answers, make_folders, register
+from tests.unroll.artifacts.test_signing import keys
 from unroll import cli
 from unroll.predict import loading
+from unroll.predict.shown import alignments
+from unroll.serve.forms import Answer
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +168,42 @@ def test_labels_stand_in_a_line_or_beside_their_tokens(
         told == "".join(f"{place}\t{label}\n" for place, label in enumerate(labels, 1)) + "\n" + told[len(told) // 2 :]
     )
     assert told.count("\n") == 6
-    assert unroll("tag", "--model", tagger, "--columns", "--scores", text)[0] == 2
+    scored = unroll("tag", "--model", tagger, "--columns", "--scores", text)[1].splitlines()[:2]
+    assert [line.rpartition("\t")[0] for line in scored] == told.splitlines()[:2]
+    likely = [float(line.rpartition("\t")[2]) for line in scored]
+    assert math.exp(float(score)) == pytest.approx(math.prod(likely) ** (1 / 2), abs=1e-3)
+
+
+def test_steps_stand_below_their_answer(unroll: Callable[..., tuple[int, str, str]], folder: Path) -> None:
+    command = ("translate", "--model", folder, "--beam", 1)
+    code, out, _ = unroll(*command, "--alternatives", 2, "I drink milk", "tea")
+    answers, steps = [], []
+    for answer, *lines in (block.split("\n") for block in out.strip("\n").split("\n\n")):
+        answers.append(answer)
+        steps.append([line.split("\t") for line in lines])
+    assert (code, answers) == (0, unroll(*command, "I drink milk", "tea")[1].splitlines())
+    for of_one in steps:
+        assert of_one[-1][0] == "<eos>"
+        assert all((token, p) == (best, likeliest) for token, p, best, likeliest, _, _ in of_one[:-1])
+    assert unroll(*command, "--steps", "tea")[1].splitlines()[1].split("\t") == steps[1][0][:2]
+
+
+def test_a_line_of_json_is_what_a_server_answers(
+    unroll: Callable[..., tuple[int, str, str]], folder: Path, tagger: Path, classifier: Path
+) -> None:
+    code, out, _ = unroll("translate", "--model", folder, "--json", "--n-best", 2, "--steps", "I drink milk", "tea")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert (code, [(row["input"], row["rank"]) for row in rows]) == (0, [(0, 1), (0, 2), (1, 1), (1, 2)])
+    answers = loading.load(folder).predict(["I drink milk", "tea"], 2)
+    for row, one in zip(rows, [one for found in answers for one in found], strict=True):
+        assert (row["text"], row["target_tokens"]) == (one.text, one.target_tokens)
+        assert row["alignments"] == [list(pair) for pair in alignments(one)]
+        assert [step["token"] for step in row["steps"]] == [*one.target_tokens, "<eos>"]
+        Answer.model_validate(row, extra="forbid")
+    (row,) = map(json.loads, unroll("tag", "--model", tagger, "--json", "0 0 0 0 0 0 0 1")[1].splitlines())
+    assert row["steps"][0]["probability"] == pytest.approx(math.exp(row["score"]))
+    (row,) = map(json.loads, unroll("classify", "--model", classifier, "--json", "Who ?")[1].splitlines())
+    assert (row["text"], row["target_tokens"]) == (row["target_tokens"][0], [row["text"]])
 
 
 WRONG = [
@@ -239,6 +279,26 @@ def test_lineage_prints_the_ancestry(unroll: Callable[..., tuple[int, str, str]]
     assert code == 0
     for name in ("model", "tokenized", "prepared"):
         assert re.search(rf"\b{name}\b", out)
+
+
+def test_with_a_public_key_only_what_its_owner_signed_is_asked(
+    unroll: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    folder, (secret, public) = tiny.checkpoint(tmp_path), keys(tmp_path)
+    asked, verified = ("translate", "tea", "--model", folder), ("verify", folder)
+    unsigned = unroll(*asked, "--public-key", public)
+    assert (unsigned[0], unsigned[1], unsigned[2].count("\n")) == (4, "", 1)
+    assert unsigned[2] == unroll("serve", folder, "--public-key", public, "--port", free_port())[2]
+    assert unroll(*verified)[1] == f"whole\t{folder}\tnot signed\n"
+    assert unroll(*verified, "--public-key", public)[:2] == (4, f"whole\t{folder}\tnot signed\n")
+    files = "".join(f"signed\t{tmp_path / name}.sig\n" for name in ("model", "lexicon"))
+    assert unroll("sign", folder, "--key", secret)[:2] == (0, files)
+    assert unroll(*verified) == (0, f"whole\t{folder}\tsigned, not checked\n", "")
+    assert unroll(*verified, "--public-key", public) == (0, f"whole\t{folder}\tsigned\n", "")
+    assert unroll(*asked, "--public-key", public) == unroll(*asked)
+    other = keys(tmp_path, "other")[1]
+    assert unroll(*asked, "--public-key", other)[0] == 4
+    assert unroll(*verified, "--public-key", other)[:2] == (4, f"whole\t{folder}\twrongly signed\n")
 
 
 def test_help_names_every_command(unroll: Callable[..., tuple[int, str, str]]) -> None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 HYPOTHESES = 320
 """Rows of a batch, `beam` for each of its texts: what bounds its memory."""
-Ask = Callable[[Sequence[str], int, Search], list[list["Prediction"]]]
-"""(texts, n_best, search) -> the answers to each"""
+Ask = Callable[[Sequence[str], int, Search, int | None], list[list["Prediction"]]]
+"""(texts, n_best, search, likeliest tokens that each step names; None: no steps) -> the answers to each text"""
 
 
 def room(search: Search) -> int:
@@ -32,15 +32,15 @@ def room(search: Search) -> int:
 class Job:
     """A request on its way: its texts, those that nobody has taken yet, and the answers so far."""
 
-    def __init__(self, texts: Sequence[str], n_best: int, search: Search) -> None:
-        self.texts, self.n_best, self.search = texts, n_best, search
+    def __init__(self, texts: Sequence[str], n_best: int, search: Search, steps: int | None = None) -> None:
+        self.texts, self.n_best, self.search, self.steps = texts, n_best, search, steps
         self.waiting = deque(range(len(texts)))
         self.answers: dict[int, list[Prediction]] = {}
         self.done: asyncio.Future[list[list[Prediction]]] = asyncio.get_running_loop().create_future()
 
     def goes_with(self, other: Job) -> bool:
         """Return whether both are asked alike, so that one search answers both."""
-        return (self.n_best, self.search) == (other.n_best, other.search)
+        return (self.n_best, self.search, self.steps) == (other.n_best, other.search, other.steps)
 
     def give(self, place: int, found: list[Prediction]) -> None:
         """Take the answers to a text; with the last one the request is answered."""
@@ -64,15 +64,19 @@ class Batcher:
         self._asked = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "answers")
 
-    async def answer(self, texts: Sequence[str], n_best: int, search: Search) -> list[list[Prediction]]:
+    async def answer(
+        self, texts: Sequence[str], n_best: int, search: Search, steps: int | None = None
+    ) -> list[list[Prediction]]:
         """Return the answers to texts; cancelled, no more of them are begun.
 
+        Args:
+            steps: likeliest tokens that each step of an answer names; None: answers have no steps.
         Raises:
             DataError: as `Predictor.stream`.
         """
         if not texts:
             return []
-        job = Job(texts, n_best, search)
+        job = Job(texts, n_best, search, steps)
         self._jobs.append(job)
         self._asked.set()
         try:
@@ -117,7 +121,8 @@ class Batcher:
         first = taken[0][0]
         self._told(len(taken))
         try:
-            answers = self._ask([job.texts[place] for job, place in taken], first.n_best, first.search)
+            texts = [job.texts[place] for job, place in taken]
+            answers = self._ask(texts, first.n_best, first.search, first.steps)
         except Exception as error:
             jobs = list(dict.fromkeys(job for job, _ in taken))
             if len(jobs) == 1:

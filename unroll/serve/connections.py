@@ -1,4 +1,4 @@
-"""Connections that keep their promises: a request begins within a time, and ends so that nobody else waits for it."""
+"""Connections that keep their promises: a request begins within a time, and its answer is read within one."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_SECONDS = 10.0
 """How long the head of a request may take to arrive, from the first byte or from the connection."""
+READ_SECONDS = 30.0
+"""How long a client may leave an answer unread that waits to be sent on."""
 
 
 class Connection(H11Protocol):
-    """uvicorn's, which closes on those who are silent, and tells in JSON what is hardly HTTP."""
+    """uvicorn's, which hangs up on those who neither speak nor read, and tells in JSON what is hardly HTTP."""
 
     _silent: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the head of a request."""
@@ -34,7 +37,18 @@ class Connection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
         self._stop()
+        self._stop_looking()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Begin to wait for the client to read."""
+        super().pause_writing()
+        self._await_reader(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """Send on."""
+        self._stop_looking()
+        super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP, and hang up."""
@@ -61,6 +75,22 @@ class Connection(H11Protocol):
         if self._silent is not None:
             self._silent.cancel()
             self._silent = None
+
+    def _await_reader(self, left: int) -> None:
+        self._unread = self.loop.call_later(READ_SECONDS, self._look_at_reader, left)
+
+    def _look_at_reader(self, before: int) -> None:
+        """Hang up on who has read nothing since there were so many bytes to send."""
+        left = self.transport.get_write_buffer_size()
+        if left < before:
+            self._await_reader(left)
+        else:
+            self.transport.abort()
+
+    def _stop_looking(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _give_up(self) -> None:
         self._silent = None

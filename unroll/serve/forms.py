@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-BODY_BYTES, ROWS = 2**20, 256
-"""Of a request: its bytes, its texts."""
+BODY_BYTES, ROWS, ALTERNATIVES = 2**20, 256, 10
+"""Of a request: its bytes, its texts, and the tokens that each step of an answer may name."""
 EXAMPLE = '{"dataframe_records": [{"text": "..."}]}'
 
 
@@ -29,6 +29,27 @@ class Question(BaseModel):
     texts: list[Any] = Field(description=f"what to answer: strings, at most {ROWS}", max_length=ROWS)
     params: dict[str, Any] = Field({}, description="how: n_best, and fields of the model's search, such as beam")
     details: bool = Field(False, description="whether answers bring their tokens, and where the model looked")
+    steps: bool = Field(False, description="whether answers bring the probability of each of their tokens")
+    alternatives: int = Field(
+        0,
+        ge=0,
+        le=ALTERNATIVES,
+        strict=True,
+        description="so many of the likeliest tokens at each step; brings the steps",
+    )
+
+
+class Likely(BaseModel):
+    """What may be said at a step."""
+
+    token: str
+    probability: float = Field(description="that the model says it here, from 0 to 1")
+
+
+class Step(Likely):
+    """What was said at a step."""
+
+    alternatives: list[Likely] | None = Field(None, description="the likeliest tokens here, likeliest first")
 
 
 class Answer(BaseModel):
@@ -45,6 +66,7 @@ class Answer(BaseModel):
     alignments: list[tuple[int, int]] | None = Field(
         None, description="(source token, target token) from 0: where the model looked most as it said a token"
     )
+    steps: list[Step] | None = Field(None, description="one for each target token; of a text also its end, <eos>")
 
 
 class Answers(BaseModel):

@@ -1,7 +1,7 @@
 """A model over HTTP: texts in, a row for each answer out, and limits on what may be asked.
 
 POST /invocations   {"dataframe_records": [{"text": "I drink milk."}], "params": {"beam": 5, "n_best": 2}}
-POST /answers       {"texts": ["I drink milk."], "details": true}
+POST /answers       {"texts": ["I drink milk."], "details": true, "steps": true, "alternatives": 3}
 POST /lines         a text a line -> an answer a line, as they are found
 GET  /docs          all doors, to try them
 GET  /health /ready /version /metrics
@@ -15,9 +15,13 @@ import asyncio
 import hmac
 import json
 import math
+import multiprocessing
+import os
 import platform
 import signal
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -29,18 +33,20 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from fastapi_offline import FastAPIOffline
+from prometheus_client.multiprocess import mark_process_dead
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from unroll.errors import DataError, ParamsError
+from unroll.errors import DataError, ParamsError, ResourceError, UnrollError
 from unroll.params.evaluate import Sample, Search
 from unroll.serve.answering import asked, check
 from unroll.serve.batching import Batcher, room
 from unroll.serve.connections import Connection, quiet
-from unroll.serve.forms import BODY_BYTES, Answer, Answers, Question, Refusal, RefusedError, question, read
-from unroll.serve.metrics import Metrics
+from unroll.serve.forms import BODY_BYTES, Answers, Question, Refusal, RefusedError, question, read
+from unroll.serve.metrics import SHARED, Metrics
 
 if TYPE_CHECKING:
     from unroll.predict.predictor import Prediction, Predictor
@@ -49,7 +55,7 @@ BODY_SECONDS, ANSWER_SECONDS = 30.0, 60.0
 """How long a request may take to arrive, and its answer to be found."""
 OPEN = 1024
 """Requests that may be open at a time."""
-STEPS, QUICK_STEPS = 100_000, 5_000
+TOKENS, QUICK_TOKENS = 100_000, 5_000
 """Of a request: the tokens of all hypotheses that its answers may take; those of one that waits for no long one."""
 LINES, LINE_BYTES = 64, 2**16
 """Of a stream of lines: those that are answered together; the bytes of one."""
@@ -57,6 +63,8 @@ LOOK_SECONDS = 0.25
 """Between two looks whether a client is still there."""
 OPEN_DOORS = ("/health", "/ping", "/ready")
 """What needs no token: whoever watches over the server has none."""
+WORKER_SECONDS = 30
+"""How long a worker may be silent, as while it is started, before another one takes its place."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -103,9 +111,11 @@ def app(predictor: Predictor, settings: Settings | None = None) -> FastAPI:
     found.add_api_route("/ready", server.ready, methods=["GET"])
     found.add_api_route("/version", server.version, methods=["GET"])
     found.add_api_route("/metrics", metrics.page, methods=["GET"])
-    if settings.origins:
-        found.add_middleware(CORSMiddleware, allow_origins=settings.origins, allow_methods=["*"], allow_headers=["*"])
     found.add_middleware(_Guard, settings=settings, metrics=metrics)
+    if settings.origins:  # the outermost: a browser asks whether it may ask before it shows its token
+        found.add_middleware(
+            CORSMiddleware, allow_origins=settings.origins, allow_methods=["GET", "POST"], allow_headers=["*"]
+        )
     return found
 
 
@@ -146,9 +156,12 @@ class _Server:
                 batcher.close()
             self._batchers = {}
 
-    def _ask(self, texts: Sequence[str], n_best: int, search: Search) -> list[list[Prediction]]:
+    def _ask(self, texts: Sequence[str], n_best: int, search: Search, steps: int | None) -> list[list[Prediction]]:
+        from unroll.predict.steps import Stepper
+
+        predictor = self._predictor if steps is None else Stepper(self._predictor, steps)
         narrow = search.model_copy(update={"batch_sentences": min(search.batch_sentences, room(search))})
-        return list(self._predictor.stream(texts, n_best, narrow))
+        return list(predictor.stream(texts, n_best, narrow))
 
     async def invocations(self, request: Request) -> Response:
         """Answer texts in any form of `mlflow models serve`; `params` are `n_best`, and fields of the search."""
@@ -159,12 +172,13 @@ class _Server:
         return _predictions(await self._answer(request, texts, params), details=False)
 
     async def answers(self, request: Request) -> Response:
-        """Answer texts; with `details` each answer brings its tokens, and where the model looked."""
+        """Answer texts; with `details` answers bring their tokens and alignments, with `steps` probabilities."""
         return await _told(self._answers(request))
 
     async def _answers(self, request: Request) -> Response:
         wanted = question(await _body(request, "application/json"))
-        return _predictions(await self._answer(request, wanted.texts, wanted.params), wanted.details)
+        steps = wanted.alternatives if wanted.steps or wanted.alternatives else None
+        return _predictions(await self._answer(request, wanted.texts, wanted.params, steps), wanted.details)
 
     async def lines(self, request: Request) -> Response:
         """Answer each line of a text, as many as there are; answers come while lines go: `curl -T file`."""
@@ -183,24 +197,26 @@ class _Server:
             yield f"unroll: {error}\n"
 
     async def _answer(
-        self, request: Request | None, texts: Sequence[Any], params: Mapping[str, Any]
+        self, request: Request | None, texts: Sequence[Any], params: Mapping[str, Any], steps: int | None = None
     ) -> list[list[Prediction]]:
         """Return the answers to texts, unless there are too many, they take too long, or nobody waits for them.
 
         Args:
             request: that was read whole, whose client may leave.
+            steps: likeliest tokens that each step of an answer names; None: answers have no steps.
         Raises:
             RefusedError, DataError, ParamsError: as that.
         """
         n_best, search = asked(self._predictor.search, params)
         check(texts)
-        steps = await asyncio.to_thread(_steps, self._predictor, texts, n_best, search)
-        if steps > STEPS:
+        tokens = await asyncio.to_thread(_tokens, self._predictor, texts, n_best, search)
+        tokens *= 1 + (steps or 0)
+        if tokens > TOKENS:
+            bound = "texts x beam x length" + (" x (1 + alternatives)" if steps else "")
             raise RefusedError(
-                422,
-                f"up to {steps:,} tokens in all hypotheses (texts x beam x length); at most {STEPS:,}: ask for less",
+                422, f"up to {tokens:,} tokens in all hypotheses ({bound}); at most {TOKENS:,}: ask for less"
             )
-        work = asyncio.ensure_future(self._batchers[steps <= QUICK_STEPS].answer(texts, n_best, search))
+        work = asyncio.ensure_future(self._batchers[tokens <= QUICK_TOKENS].answer(texts, n_best, search, steps))
         left = asyncio.ensure_future(_left(request))
         try:
             await asyncio.wait({work, left}, timeout=ANSWER_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -230,7 +246,7 @@ async def _alive() -> Response:
     return Response("\n", media_type="application/json")
 
 
-def _steps(predictor: Predictor, texts: Sequence[str], n_best: int, search: Search) -> int:
+def _tokens(predictor: Predictor, texts: Sequence[str], n_best: int, search: Search) -> int:
     """Return how many tokens all hypotheses may come to: what an answer takes, in time as in memory."""
     from unroll.predict.predictor import MAX_CHARACTERS, MAX_SOURCE
 
@@ -245,25 +261,14 @@ def _steps(predictor: Predictor, texts: Sequence[str], n_best: int, search: Sear
 
 
 def _predictions(found: Sequence[Sequence[Prediction]], details: bool) -> Response:
+    from unroll.predict.shown import row
+
     rows = [
-        Answer(
-            input=number,
-            rank=rank,
-            text=one.text,
-            score=one.score if math.isfinite(one.score) else None,
-            truncated=one.truncated,
-            cut_off=one.cut_off,
-            **(_details(one) if details else {}),
-        ).model_dump(exclude_unset=True)
+        row(number, rank, one, details)
         for number, answers in enumerate(found)
         for rank, one in enumerate(answers, start=1)
     ]
     return _json({"predictions": rows}, 200)
-
-
-def _details(one: Prediction) -> dict[str, Any]:
-    pairs = [(int(looked_S.argmax()), t) for t, looked_S in enumerate(one.weights_TS) if looked_S.any()]
-    return {"source_tokens": one.source_tokens, "target_tokens": one.target_tokens, "alignments": pairs}
 
 
 def _json(content: object, status: int, headers: Mapping[str, str] | None = None) -> Response:
@@ -401,11 +406,9 @@ class _Guard:
             self._metrics.request(scope["path"], status, time.perf_counter() - begun)
 
     def _refused(self, request: Request) -> Response | None:
-        settings, path = self._settings, request.url.path
-        if settings.hosts and (request.url.hostname or "") not in settings.hosts:
-            return _error(
-                400, f"no host {(request.url.hostname or '')[:100]!r} here; needed: {', '.join(settings.hosts)}"
-            )
+        settings, path, host = self._settings, request.scope["path"], _host(request)
+        if settings.hosts and host not in settings.hosts:
+            return _error(400, f"no host {host[:100]!r} here; needed: {', '.join(settings.hosts)}")
         given = request.headers.get("authorization", "")
         wanted = f"Bearer {settings.token}"
         if settings.token and path not in OPEN_DOORS and not hmac.compare_digest(given.encode(), wanted.encode()):
@@ -413,6 +416,13 @@ class _Guard:
         if self._open > OPEN:
             return _error(503, f"more than {OPEN} requests are open; ask again")
         return None
+
+
+def _host(request: Request) -> str:
+    """Return the name by which a server was called; nothing, if that is none."""
+    with suppress(ValueError):  # such as [
+        return request.url.hostname or ""
+    return ""
 
 
 def serve(
@@ -424,24 +434,71 @@ def serve(
         load: brings the predictor; of several workers each calls it.
         grace: seconds in which what was begun is answered, when the server is told to end.
     """
-    predictor = load()  # what cannot be read is told before anything listens
-    made = partial(_loaded, load, settings) if workers > 1 else app(predictor, settings)
+    alone = app(load(), settings)  # what cannot be read is told before anything listens
     config = uvicorn.Config(
-        made, host, port, factory=workers > 1, workers=workers, log_level="error", access_log=False, http=Connection,
-        ws="none", server_header=False, timeout_graceful_shutdown=math.ceil(grace),
+        partial(_loaded, load, settings) if workers > 1 else alone, host, port, factory=workers > 1, workers=workers,
+        log_level="error", access_log=False, http=Connection, ws="none", server_header=False,
+        timeout_graceful_shutdown=math.ceil(grace), timeout_worker_healthcheck=WORKER_SECONDS,
     )  # fmt: skip
     told = _started(host, port, settings)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as uvicorn passes it on, once all is answered
     with suppress(KeyboardInterrupt):
         if workers > 1:
-            print(told, flush=True)
-            Multiprocess(config, [config.bind_socket()]).run()
+            del alone
+            Workers(config, told).run()
         else:
             Server(config, told).run()
 
 
 def _loaded(load: Callable[[], Predictor], settings: Settings) -> FastAPI:
-    return app(load(), settings)
+    """Return the application of a worker; what hinders it is told in a line, and the others end too."""
+    threading.Thread(target=_end_with_starter, name="follows its starter", daemon=True).start()
+    try:
+        return app(load(), settings)
+    except UnrollError as error:
+        print(f"unroll: {error}", file=sys.stderr)
+        sys.exit(STARTUP_FAILURE)
+
+
+def _end_with_starter() -> None:
+    """End this worker, as if told to, once the process that started it is gone, however that ended."""
+    starter = multiprocessing.parent_process()
+    if starter:
+        starter.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+class Workers(Multiprocess):
+    """uvicorn's, which say something once all of them answer, and whose metrics are added up."""
+
+    def __init__(self, config: uvicorn.Config, told: str) -> None:
+        super().__init__(config, [config.bind_socket()])
+        self._told, self._pids = told, set[int | None]()
+
+    def run(self) -> None:
+        """Answer until told to end.
+
+        Raises:
+            ResourceError: a worker cannot be started.
+        """
+        with tempfile.TemporaryDirectory(prefix="unroll-metrics-") as self._shared:
+            os.environ[SHARED] = self._shared  # workers inherit it
+            super().run()
+        if any(process.exitcode == STARTUP_FAILURE for process in self.processes):
+            raise ResourceError("a worker did not start; what it said stands above")
+
+    def keep_subprocess_alive(self) -> None:
+        """Start a worker for each that died, which no longer has open requests."""
+        for process in self.processes:
+            process.child_conn.close()  # the worker has its own: when it dies, nobody waits for its sign of life
+        super().keep_subprocess_alive()
+        pids = {process.pid for process in self.processes}
+        for pid in self._pids - pids:
+            mark_process_dead(pid, self._shared)  # type: ignore[no-untyped-call]
+        self._pids = pids
+        if self._told and all(process.is_ready() for process in self.processes):
+            print(self._told, flush=True)
+            self._told = ""
 
 
 class Server(uvicorn.Server):

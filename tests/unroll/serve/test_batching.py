@@ -26,7 +26,7 @@ class Held:
         self.batches: list[list[str]] = []
         self.free = threading.Event()
 
-    def __call__(self, texts: Sequence[str], n_best: int, search: Search) -> list[list[Any]]:
+    def __call__(self, texts: Sequence[str], n_best: int, search: Search, steps: int | None) -> list[list[Any]]:
         self.batches.append(list(texts))
         self.free.wait(10)
         if "bad" in texts:

@@ -20,14 +20,22 @@ pytestmark = pytest.mark.fault("bad request")
 ASKED = b"GET / HTTP/1.1\r\nHost: me\r\n\r\n"
 
 
+LARGE = 50_000_000
+
+
 async def page(_: object) -> Response:
     return Response("there")
+
+
+async def large(_: object) -> Response:
+    return Response(bytes(LARGE))
 
 
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.setattr(connections, "HEAD_SECONDS", 0.5)
-    with listening(Starlette(routes=[Route("/", page)])) as found:
+    monkeypatch.setattr(connections, "READ_SECONDS", 1.0)
+    with listening(Starlette(routes=[Route("/", page), Route("/large", large)])) as found:
         yield found
 
 
@@ -64,6 +72,23 @@ def test_a_second_request_that_is_half_a_one_is_given_up_too(port: int) -> None:
         assert received(connection, b"there").startswith(b"HTTP/1.1 200")
         connection.sendall(b"GET / HT")
         assert connection.recv(100) == b""
+
+
+def read_on(connection: socket.socket, pause: float) -> int:
+    """Return how many bytes come, with a pause behind each million."""
+    found = 0
+    with suppress(ConnectionError):
+        while part := connection.recv(1_000_000, socket.MSG_WAITALL):
+            found += len(part)
+            time.sleep(pause)
+    return found
+
+
+def test_who_does_not_read_is_hung_up_on_and_who_reads_slowly_is_not(port: int) -> None:
+    with connect(port, ASKED.replace(b"/", b"/large", 1)) as deaf:
+        with connect(port, ASKED.replace(b"/", b"/large", 1)) as slow:
+            assert read_on(slow, pause=0.04) > LARGE
+        assert read_on(deaf, pause=0) < LARGE
 
 
 def test_others_are_answered_meanwhile(port: int) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import multiprocessing
+import os
+import re
 import shlex
 import signal
 import socket
@@ -11,18 +14,23 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests import tiny
 from tests.faults.conftest import until
 from tests.listening import HOST, free_port, listening
+from unroll.errors import IntegrityError
 from unroll.predict import loading
 from unroll.predict.predictor import Predictor
-from unroll.serve.forms import BODY_BYTES, ROWS
+from unroll.predict.shown import row
+from unroll.predict.steps import Stepper
+from unroll.serve.forms import BODY_BYTES, ROWS, Answer
 from unroll.serve.http import LOOPBACK, Settings, app
 
 pytestmark = pytest.mark.fault("bad request")
@@ -276,25 +284,70 @@ def metrics(port: int) -> str:
     return connection.getresponse().read().decode()
 
 
-def test_several_workers_answer_at_one_port(tmp_path: Path) -> None:
-    port = free_port()
-    command = [sys.executable, "-c", "from unroll.cli import main; main()", "serve", str(tiny.checkpoint(tmp_path))]
+@contextmanager
+def workers(folder: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+    """Yield a server of two workers that answers; it does not outlive a test that fails."""
+    command = [sys.executable, "-c", "from unroll.cli import main; main()", "serve", str(tiny.checkpoint(folder))]
     command += ["--port", str(port), "--workers", "2", "--threads", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
-        assert server.stdout
-        assert server.stderr
-        assert "answers" in server.stdout.readline()
-        until(lambda: answered(port), 60)
-        assert ask(port, "tea")[0] == 200
+        try:
+            assert server.stdout
+            assert "answers" in server.stdout.readline()
+            yield server
+        finally:
+            server.kill()
+
+
+def test_several_workers_answer_at_one_port_and_count_together(tmp_path: Path) -> None:
+    port = free_port()
+    with workers(tmp_path, port) as server:
+        with ThreadPoolExecutor(8) as clients:
+            assert {status for status, _ in clients.map(lambda _: ask(port, "tea", "milk"), range(40))} == {200}
+        counts = {"unroll_requests_total": "40.0", "unroll_texts_total": "80.0"}
+        assert [dict(re.findall(COUNTED, metrics(port))) for _ in range(20)] == [counts] * 20  # whichever is asked
+        dead = psutil.Process(server.pid).children()[-1]
+        dead.kill()
+        until(lambda: dead.pid not in [one.pid for one in psutil.Process(server.pid).children()])
+        assert dict(re.findall(COUNTED, metrics(port))) == counts
         server.send_signal(signal.SIGTERM)
-        assert server.wait(30) == 0
+        assert server.wait(60) == 0
+        assert server.stderr
         assert server.stderr.read() == ""
 
 
-def answered(port: int) -> bool:
-    with suppress(OSError):
-        return send(port, None, "/ready", "GET", {})[0] == 200
-    return False
+def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
+    with workers(tmp_path, free_port()) as server:
+        started = psutil.Process(server.pid).children()
+        server.kill()
+        _, alive = psutil.wait_procs(started, timeout=30)
+        assert alive == []
+
+
+COUNTED = r'(?m)^(unroll_requests_total|unroll_texts_total)(?:{path="/invocations",status="200"}|) (.*)'
+
+
+def test_a_worker_that_cannot_start_ends_all_with_a_line(tmp_path: Path) -> None:
+    model, port = tiny.checkpoint(tmp_path), free_port()
+    code = (
+        "import pathlib, sys; from unroll.predict import loading; from unroll.serve.http import Settings, serve;"
+        "from unroll.errors import one_line; from tests.unroll.serve.test_http import once\n"
+        "if __name__ == '__main__':\n"
+        f"    with one_line(): serve(once, Settings(), '127.0.0.1', {port}, 1.0, 2)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {"MODEL": str(model)}
+    )
+    assert done.returncode == 5
+    assert "unroll: gone" in done.stderr
+    assert done.stderr.splitlines()[-1] == "unroll: a worker did not start; what it said stands above"
+    assert done.stdout == ""
+
+
+def once() -> Predictor:
+    """Load a model in the first process alone."""
+    if multiprocessing.parent_process():
+        raise IntegrityError("gone")
+    return loading.load(Path(os.environ["MODEL"]))
 
 
 # --- who may ask, and how much ----------------------------------------------------------------------------------------
@@ -313,7 +366,9 @@ def test_without_its_token_nothing_is_answered_but_that_it_is_there(predictor: P
 
 def test_under_another_name_it_does_not_answer(predictor: Predictor) -> None:
     with serving(predictor, Settings(hosts=LOOPBACK)) as port:
-        assert send(port, None, "/health", "GET", {"Host": "evil.example"})[0] == 400
+        for name in ("evil.example", "[", "localhost.evil.example", "127.0.0.1@evil.example"):
+            status, content = send(port, None, "/health", "GET", {"Host": name})
+            assert (status, list(content)) == (400, ["error"])
         assert send(port, None, "/health", "GET", {"Host": f"localhost:{port}"})[0] == 200
 
 
@@ -327,6 +382,20 @@ def test_other_pages_may_ask_only_where_they_are_named(predictor: Predictor) -> 
         assert allowed(port) is None
     with serving(predictor, Settings(origins=["https://page.example"])) as port:
         assert allowed(port) == "https://page.example"
+
+
+def test_a_browser_may_ask_whether_it_may_ask_before_it_shows_its_token(predictor: Predictor) -> None:
+    with serving(predictor, Settings(token="s3cret", origins=["https://page.example"])) as port:
+        asked = {"Origin": "https://page.example", "Access-Control-Request-Method": "POST"}
+        connection = http.client.HTTPConnection(HOST, port, timeout=30)
+        connection.request("OPTIONS", PATH, headers=asked | {"Access-Control-Request-Headers": "authorization"})
+        response = connection.getresponse()
+        response.read()
+        assert (response.status, response.getheader("access-control-allow-headers")) == (200, "authorization")
+        connection.request("POST", PATH, b'{"inputs": ["tea"]}', JSON | {"Origin": "https://page.example"})
+        response = connection.getresponse()  # a refusal can be read too
+        assert (response.status, response.getheader("access-control-allow-origin")) == (401, "https://page.example")
+        connection.close()
 
 
 def test_more_work_than_one_request_may_make_is_told_with_its_bound(port: int) -> None:
@@ -361,9 +430,34 @@ def test_details_say_what_was_read_and_where_the_model_looked(port: int, predict
     assert plain == ask(port, "I drink milk")[1]["predictions"]
 
 
+def test_steps_say_how_likely_each_token_was(port: int, predictor: Predictor) -> None:
+    def asked(**wanted: Any) -> tuple[int, Any]:
+        return send(port, json.dumps({"texts": ["I drink milk", "tea"], "params": {"n_best": 2}} | wanted), "/answers")
+
+    expected = Stepper(predictor, 2).stream(["I drink milk", "tea"], 2)
+    rows = [row(i, rank, one, details=False) for i, found in enumerate(expected) for rank, one in enumerate(found, 1)]
+    status, content = asked(alternatives=2)
+    assert status == 200
+    for found, wanted in zip(content["predictions"], rows, strict=True):
+        assert {**found, "steps": None} == pytest.approx({**wanted, "steps": None})
+        for step, same in zip(found["steps"], wanted["steps"], strict=True):
+            assert step["token"] == same["token"]
+            assert step["probability"] == pytest.approx(same["probability"], rel=1e-4)
+            assert [one["token"] for one in step["alternatives"]] == [one["token"] for one in same["alternatives"]]
+        Answer.model_validate(found, extra="forbid")
+    plain = asked(steps=True)[1]["predictions"]
+    assert [len(one["steps"]) for one in plain] == [len(one["steps"]) for one in rows]
+    assert "alternatives" not in plain[0]["steps"][0]
+    assert "steps" not in asked()[1]["predictions"][0]
+    many = {"texts": ["tea I " * 500] * 2, "alternatives": 10}
+    assert "x (1 + alternatives)" in send(port, json.dumps(many), "/answers")[1]["error"]
+
+
 @pytest.mark.parametrize(
     ("body", "status", "message"),
     [
+        (b'{"texts": ["tea"], "alternatives": 11}', 400, "alternatives: "),
+        (b'{"texts": ["tea"], "alternatives": true}', 400, "alternatives: "),
         (b'{"texts": "tea"}', 400, "texts: "),
         (b'{"text": ["tea"]}', 400, "texts: "),
         (b'{"texts": ["tea"], "beam": 2}', 400, "beam: "),

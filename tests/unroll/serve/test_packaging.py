@@ -15,6 +15,8 @@ import pytest
 
 from tests import tiny
 from tests.listening import free_port
+from tests.unroll.artifacts.test_signing import keys
+from unroll.artifacts import signing
 from unroll.errors import IntegrityError, ParamsError, ResourceError
 from unroll.predict import loading
 from unroll.serve.packaging import needed, package, pinned
@@ -38,6 +40,15 @@ def test_it_is_served_from_its_folder_alone_as_it_was_scored(tmp_path: Path) -> 
         server.send_signal(signal.SIGTERM)
     best = loading.load(model, search)("tea")
     assert (found["text"], found["score"]) == (best.text, best.score)
+
+
+def test_a_signed_model_goes_with_its_signatures_and_what_checks_them(tmp_path: Path) -> None:
+    model = tiny.checkpoint(tmp_path)
+    secret, public = keys(tmp_path)
+    package(model, tiny.pipeline().evaluate.search, tmp_path / "out", signing.sign(model, secret))
+    there = tmp_path / "out" / "model"
+    signing.check(there, signing.read(there), public)
+    assert "\nmodel-signing==" in (tmp_path / "out" / "requirements.txt").read_text()
 
 
 def test_it_has_no_code_that_a_server_does_not_need(tmp_path: Path) -> None:
