@@ -193,8 +193,8 @@ def _read_json(path: Path) -> Any:
 
 
 def dump(section: Section) -> dict[str, Any]:
-    """Return what `parse` would turn into an equal section."""
-    return section.model_dump(mode="json", by_alias=True)
+    """Return what `parse` would turn into an equal section; what its file left out is not in it either."""
+    return section.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 def _tuples(value: Any) -> Any:
