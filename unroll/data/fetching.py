@@ -108,16 +108,25 @@ def _plain_member(archive: zipfile.ZipFile, member: str) -> zipfile.ZipInfo:
 
 
 def from_files(source: Files, sources: Path, folder: Path) -> None:
-    """Copy files that the user put under data/sources.
+    """Copy files that the user put under data/sources, and folders with all that is in them but what is hidden.
 
     Raises:
         DataError: one of them is not there.
     """
     for member, name in source.members.items():
-        if not (sources / member).is_file():
-            raise DataError(f"{sources / member}: no such file; put it there, or fix fetch.members")
-        with (sources / member).open("rb") as content, _create(folder, name) as out:
-            shutil.copyfileobj(content, out, CHUNK)
+        for path, place in _members(sources / member, name):
+            with path.open("rb") as content, _create(folder, place) as out:
+                shutil.copyfileobj(content, out, CHUNK)
+
+
+def _members(path: Path, name: str) -> list[tuple[Path, str]]:
+    """Return a file and its name in the raw folder, or those of all files in a folder."""
+    if path.is_file():
+        return [(path, name)]
+    inside = sorted(one for one in path.rglob("*") if one.is_file() and not one.name.startswith("."))
+    if not inside:
+        raise DataError(f"{path}: no such file; put it there, or fix fetch.members")
+    return [(one, f"{name}/{one.relative_to(path).as_posix()}") for one in inside]
 
 
 def from_url(source: Url, _: Path, folder: Path) -> None:

@@ -94,7 +94,7 @@ def _decode(line: bytes, where: str) -> str:
         raise DataError(f"{where}: a NUL byte: not UTF-8 text; if it is UTF-16: iconv -f UTF-16 -t UTF-8 OLD > NEW")
     if b"\r" in line.rstrip(b"\r"):
         raise DataError(
-            f"{where}: a carriage return within the line: where it is meant to end one: tr '\\r' '\\n' < OLD > NEW"
+            f"{where}: a carriage return within the line: where it is to end one: perl -pe 's/\\r\\n?/\\n/g' OLD > NEW"
         )
     try:
         return line.decode("utf-8")

@@ -22,7 +22,7 @@ Column = Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)]
 """its number, from 0, or its name in the header"""
 Files = RelativePath | Annotated[tuple[RelativePath, ...], Field(min_length=1)]
 """a file, or several that are read one after another"""
-Header = bool | Literal["auto"]
+Header = Literal[True, False, "auto"]
 """whether the first line names the columns; auto: told by what stands below it, and said when it does"""
 
 
