@@ -247,7 +247,10 @@ def new(
     name: Annotated[str, typer.Argument(help="Of the pipeline: a letter, then letters, digits, _ and -.")],
     files: Annotated[list[Path], typer.Argument(help="Files, or a folder with a folder or a file for each class.")],
     like: Annotated[str | None, typer.Option(help="Take the settings of this pipeline.")] = None,
-    shape: Annotated[str | None, typer.Option(help="one_to_n: a class is read and texts are said; n_to_n: ...")] = None,
+    shape: Annotated[
+        str | None,
+        typer.Option(help="one_to_n: the class is read, and texts of it said; n_to_n: several files are one text."),
+    ] = None,
     source: Annotated[str | None, typer.Option(help="The column or key to read: its name, or number from 0.")] = None,
     target: Annotated[str | None, typer.Option(help="The column or key to say.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a pipeline of that name.")] = False,

@@ -285,9 +285,11 @@ def _told(
     if first.kind == "jsonl":
         how = f"an object a line, with {', '.join(header)}"
     else:
-        names = f"a header: {', '.join(header)}" if header else f"no header, {len(columns)} columns"
+        names = (
+            f"a header: {', '.join(name or '-' for name in header)}" if header else f"no header, {len(columns)} columns"
+        )
         how = f"cells parted by {DELIMITED[first.delimiter]}, {names}"
-    left = [str(one.name) for one in columns if one not in (*pair, split)]
+    left = [str(one.name) or "one without a name" for one in columns if one not in (*pair, split)]
     told = [
         f"{', '.join(path.name for path in files)}: {how}",
         f"read: {_name(pair.source)}; to be said: {_name(pair.target)}"

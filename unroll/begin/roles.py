@@ -113,7 +113,7 @@ def chosen(columns: Sequence[Column], source: str | None, target: str | None, wh
 def _label(columns: Sequence[Column]) -> Column | None:
     """Return the column of classes that is called so, or stands alone beside a single text."""
     found = [one for one in columns if one.role == "class"]
-    called = [one for one in found if str(one.name).lower() in LABELS]
+    called = [one for one in found if not LABELS.isdisjoint(re.split(r"[\W_]+", str(one.name).lower()))]
     texts = sum(one.role == "text" for one in columns)
     return called[0] if called else found[-1] if found and texts == 1 else None
 

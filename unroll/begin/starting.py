@@ -232,8 +232,9 @@ def _title(task: str) -> str:
 
 def _said(found: Look, stock: Stock, task: str, split: Section) -> Iterator[str]:
     source, target = stock.source, stock.target
-    lacking = f"; {stock.lacking:,} without a side are left out" if stock.lacking else ""
-    yield f"{stock.rows:,} rows{lacking}"
+    running = found.rows == "running"
+    what = "lines that are empty" if running else "without a source or a target are left out"
+    yield f"{stock.rows:,} rows" + (f", {stock.lacking:,} {what}" if stock.lacking else "")
     if task != "new names":
         yield f"read: {_long(source)}"
     if task in ("classes", "names"):
@@ -247,7 +248,7 @@ def _said(found: Look, stock: Stock, task: str, split: Section) -> Iterator[str]
     if task == "pairs" and not (source.spaced and target.spaced):
         yield "no spaces part the words of a side: rows are not filtered by their number, nor weights chosen by BLEU"
     yield _split(split)
-    if "\t" in source.letters or any("  " in text for text in list(source.texts)[:1000]):
+    if running and sum(text[:1].isspace() for text in source.texts) > len(source.texts) / 20:
         yield "tabs and runs of spaces become one space: indentation is not learnt"
 
 

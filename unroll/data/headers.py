@@ -25,7 +25,8 @@ NAMES = frozenset(_USUAL.split())
 def is_header(rows: Sequence[Sequence[str]]) -> bool:
     """Return whether the first of some rows names the columns of the others.
 
-    Its cells are short words, each once, and no numbers. Besides most of them are usual names, or one stands over
+    Its cells are short words, each once, and no numbers; the first may be empty, above the numbers of the rows. Besides
+    most of them are usual names, or one stands over
     nothing but numbers, or over a few words that recur and is none of them.
 
     >>> is_header([["text", "label"], ["It rains.", "weather"]])
@@ -36,7 +37,7 @@ def is_header(rows: Sequence[Sequence[str]]) -> bool:
     if len(rows) < 2:
         return False
     first = [cell.strip() for cell in rows[0]]
-    if len({cell.lower() for cell in first}) < len(first) or not all(map(_could_be_a_name, first)):
+    if len({cell.lower() for cell in first}) < len(first) or not all(map(_could_be_a_name, first[not first[0] :])):
         return False
     below = [[row[place].strip() for row in rows[1:] if place < len(row)] for place in range(len(first))]
     usual = [cell for cell, cells in zip(first, below, strict=True) if cell.lower() in NAMES and cell not in cells]

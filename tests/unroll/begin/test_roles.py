@@ -33,6 +33,9 @@ def pick(columns: dict[str, list[str]], source: str | None = None, target: str |
 def test_a_text_is_read_and_its_class_said() -> None:
     assert pick({"n": [str(n) for n in range(40)], "label": MARKS, "text": TEXTS}) == ("text", "label")
     assert pick({"text": TEXTS, "colour": MARKS}) == ("text", "colour")
+    assert pick({"": [str(n) for n in range(40)], "label-coarse": MARKS, "label_fine": MARKS, "text": TEXTS}) == (
+        "text", "label-coarse",
+    )  # fmt: skip
     assert pick({"title": [text[:9] for text in TEXTS], "text": TEXTS, "label": MARKS}) == ("text", "label")
 
 

@@ -17,8 +17,16 @@ REVIEWS = [["It was good.", "yes"], ["It was bad.", "no"], ["So so.", "no"]]
         (["en", "nl"], [["I see.", "Ik zie."], ["I am.", "Ik ben."]]),
         (["what", "price"], [["milk", "1.20"], ["tea", ""], ["rice", "3"]]),
         (["zin", "soort"], REVIEWS * 10),
+        (["", "label-fine", "text"], [["0", "4", "Who wrote it?"], ["1", "5", "Where is it?"]]),
     ],
-    ids=["usual names", "in any case", "languages", "a word over numbers", "a word over classes that it is none of"],
+    ids=[
+        "usual names",
+        "in any case",
+        "languages",
+        "a word over numbers",
+        "a word over classes that it is none of",
+        "none over the numbers of the rows",
+    ],
 )
 def test_a_header_is_found(first: list[str], rows: list[list[str]]) -> None:
     assert is_header([first, *rows])
@@ -37,10 +45,11 @@ def test_a_header_is_found(first: list[str], rows: list[list[str]]) -> None:
         [["1", "2"], ["3", "4"]],
         [["text", "text"], ["a", "b"]],
         [["text", ""], ["a", "b"]],
+        [["", ""], ["1", "2"]],
     ],
     ids=[
         "nothing", "a row", "short rows", "classes that recur", "classes before texts", "names", "a dictionary",
-        "numbers", "a name twice", "an empty cell",
+        "numbers", "a name twice", "an empty cell", "empty cells",
     ],
 )  # fmt: skip
 def test_a_row_is_no_header(rows: list[list[str]]) -> None:
