@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 TOPS = ("unroll", "stages")
 ORDER = [
     "telling", "plain", "errors", "extras", "processes", "shapes", "folders", "asking", "params", "artifacts", "parts",
-    "data", "nn", "predict", "training", "evaluate", "registry", "serve", "face", "cli", "__main__",
+    "data", "nn", "predict", "training", "evaluate", "registry", "serve", "begin", "face", "cli", "__main__",
 ]  # fmt: skip
 """The packages of `unroll` and the modules beside them, as data flows: each may import those before it."""
 RESERVED = {

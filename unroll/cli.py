@@ -16,7 +16,7 @@ from rich.console import Console
 
 from unroll import processes, telling
 from unroll.asking import able, by_command
-from unroll.errors import DataError, IntegrityError, ParamsError, one_line
+from unroll.errors import DataError, IntegrityError, ParamsError, UnrollError, one_line
 from unroll.extras import needing
 from unroll.folders import is_folder
 
@@ -285,13 +285,49 @@ def verify(
 
 @app.command()
 def check(
-    pipelines: Annotated[list[str] | None, typer.Argument(help="Files of pipelines/. Without any: the grid.")] = None,
+    pipelines: Annotated[
+        list[str] | None,
+        typer.Argument(help="Files of pipelines/, their rows too. Without any: the grid's files alone."),
+    ] = None,
 ) -> None:
-    """Read pipeline files, and refuse what is wrong in them before anything is removed or made."""
-    from unroll.params.reading import grid, load
+    """Read pipelines, and say all that is wrong with their parameters and data before anything is removed or made."""
+    from unroll.begin.checking import check as checks
+    from unroll.begin.checking import parameters
+    from unroll.params.reading import grid
 
-    for pipeline in pipelines or grid(Path()):
-        load(Path(), pipeline)
+    wrong: list[UnrollError] = []
+    if not pipelines:
+        wrong = [error for pipeline in grid(Path()) for error in parameters(Path(), pipeline)]
+    for pipeline in pipelines or ():
+        found = checks(Path(), pipeline)
+        wrong += found.wrong
+        for line in found.said:
+            print(f"{pipeline}: {line}")
+    for error in wrong[:-1]:
+        print(f"unroll: {error}", file=sys.stderr)
+    if wrong:
+        raise type(wrong[0])(str(wrong[-1]))
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Of the pipeline: a letter, then letters, digits, _ and -.")],
+    files: Annotated[list[Path], typer.Argument(help="Files, or a folder with a folder or a file for each class.")],
+    like: Annotated[str | None, typer.Option(help="Take the settings of this pipeline.")] = None,
+    shape: Annotated[
+        str | None,
+        typer.Option(help="one_to_n: the class is read, and texts of it said; n_to_n: several files are one text."),
+    ] = None,
+    source: Annotated[str | None, typer.Option(help="The column or key to read: its name, or number from 0.")] = None,
+    target: Annotated[str | None, typer.Option(help="The column or key to say.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over a pipeline of that name.")] = False,
+) -> None:
+    """Look at files of your own, say what is in them, and write a whole pipeline for them: pipelines/NAME.yaml."""
+    from unroll.begin.looking import Wanted
+    from unroll.begin.starting import new as starts
+
+    made = starts(Path(), name, files, Wanted(shape, source, target), like, force)
+    print(*made.said, sep="\n")
 
 
 @app.command()

@@ -28,6 +28,7 @@ def zipped() -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("spa.tsv", GOOD)
+        archive.writestr("README", "")
     return content.getvalue()
 
 
@@ -53,8 +54,9 @@ TSV: dict[str, bytes] = {
     "a picture": b"\x89PNG\r\n\x1a\n" + NOISE,
     "a program": b"\x7fELF\x02\x01\x01" + NOISE,
     "noise": NOISE,
-    "a zip archive": zipped(),
-    "a bzip2 file": bz2.compress(GOOD.encode()),
+    "a zip archive of two files": zipped(),
+    "bzip2 cut short": bz2.compress(GOOD.encode())[:-50],
+    "ends of lines of an old Mac": GOOD.replace("\n", "\r").encode(),
     "gzip cut short": PACKED[: len(PACKED) // 2],
     "gzip with a bit flipped": FLIPPED,
     "gzip of Latin-1": gzip.compress(SPANISH.encode("latin-1")),

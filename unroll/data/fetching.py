@@ -135,21 +135,32 @@ def _refuse_full(where: str, size: int, folder: Path) -> None:
 
 
 def from_files(source: Files, sources: Path, folder: Path) -> None:
-    """Copy files that the user put under data/sources.
+    """Copy files that the user put under data/sources, and folders with all that is in them but what is hidden.
 
     Raises:
         DataError: one of them is not there, or no plain file.
         ResourceError: there is no room for it.
     """
     for member, name in source.members.items():
-        try:
-            _refuse_full(str(sources / member), plain.hold(sources / member), folder)
-        except FileNotFoundError:
-            raise DataError(f"{sources / member}: no such file; put it there, or fix fetch.members") from None
-        except OSError as error:
-            raise DataError(f"{sources / member}: no such file: {error}; put it there, or fix fetch.members") from None
-        with (sources / member).open("rb") as content, _create(folder, name) as out:
-            shutil.copyfileobj(content, out, CHUNK)
+        for path, place in _members(sources / member, name):
+            try:
+                _refuse_full(str(path), plain.hold(path), folder)
+            except FileNotFoundError:
+                raise DataError(f"{path}: no such file; put it there, or fix fetch.members") from None
+            except OSError as error:
+                raise DataError(f"{path}: no such file: {error}; put it there, or fix fetch.members") from None
+            with path.open("rb") as content, _create(folder, place) as out:
+                shutil.copyfileobj(content, out, CHUNK)
+
+
+def _members(path: Path, name: str) -> list[tuple[Path, str]]:
+    """Return a file and its name in the raw folder, or those of all files in a folder."""
+    if not path.is_dir():
+        return [(path, name)]
+    inside = sorted(one for one in path.rglob("*") if not one.is_dir() and not one.name.startswith("."))
+    if not inside:
+        raise DataError(f"{path}: no such file; put it there, or fix fetch.members")
+    return [(one, f"{name}/{one.relative_to(path).as_posix()}") for one in inside]
 
 
 def from_url(source: Url, _: Path, folder: Path) -> None:

@@ -12,20 +12,20 @@ named in a module that the pipeline's `parts` points at:
 
 from __future__ import annotations
 
-import csv
+import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator
 from itertools import chain, islice, pairwise, zip_longest
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from unroll.data.columns import named, read_columns
 from unroll.data.files import lines
 from unroll.data.rows import Row
 from unroll.errors import DataError, ParamsError
 from unroll.params.explaining import suggest
-from unroll.params.prepare import Aligned, Corpus, Csv, Labelled, Lines, Span, Table, Tsv
-
-Item = TypeVar("Item")
+from unroll.params.prepare import Aligned, Conll, Corpus, Csv, Files, Foldered, Jsonl, Labelled, Lines, Table, Tsv
 
 
 def read(corpus: Corpus, folder: Path) -> Iterator[Row]:
@@ -33,81 +33,123 @@ def read(corpus: Corpus, folder: Path) -> Iterator[Row]:
 
     Raises:
         ParamsError: nothing reads this format.
-        DataError: as in `lines`; or a column that no row has; aligned files of unequal length; a quote that is not
-            closed; a cell without a name; or, in a table, what is not a number or not as wide as the rows before it.
+        DataError: as in `lines` and `read_columns`; or aligned files of unequal length; a line without its word, its
+            tag or its keys; or, in a table, what is not a number or not as wide as the rows before it.
     """
     if corpus.format not in READERS:
         raise ParamsError(f"prepare.corpus.format: '{corpus.format}' is not known{suggest(corpus.format, [*READERS])}")
     return READERS[corpus.format](corpus, folder)
 
 
-def _read_tsv(corpus: Tsv, folder: Path) -> Iterator[Row]:
-    path = folder / corpus.file
-    rows = ((number, line.split("\t")) for number, line in enumerate(lines(path), start=1))
-    columns = {side: getattr(corpus, f"{side}_column") for side in Row._fields}
-    return _columns(path, rows, columns, None)
+def _read_columns(corpus: Tsv | Csv, folder: Path) -> Iterator[Row]:
+    for file in _files(corpus.file):
+        yield from read_columns(corpus, folder / file)
 
 
-def _read_csv(corpus: Csv, folder: Path) -> Iterator[Row]:
-    path = folder / corpus.file
-    columns = {"source": corpus.source_column, "target": corpus.target_column}
-    return _columns(path, _part(_csv_rows(path), corpus.rows), columns, corpus.target_names)
+def _files(named: Files) -> tuple[str, ...]:
+    return (named,) if isinstance(named, str) else named
 
 
-def _columns(
-    path: Path,
-    rows: Iterable[tuple[int, list[str]]],
-    columns: Mapping[str, int | None],
-    target_names: dict[str, str] | None,
-) -> Iterator[Row]:
-    """Yield the wanted cells of rows that come with their line numbers."""
-    widest = 0
-    for number, cells in rows:
-        widest = max(widest, len(cells))
-        found = {side: cells[at] for side, at in columns.items() if at is not None and at < len(cells)}
-        if "target" in found:
-            found["target"] = _named(found["target"], target_names, f"{path}:{number}")
-        yield Row(found.get("source", ""), found.get("target", ""), found.get("attribution", ""))
-    for side, column in columns.items():
-        if widest and column is not None and column >= widest:
-            raise DataError(
-                f"{path}: no row has column {column}, the widest has {widest} (tabs part the columns of format 'tsv', "
-                f"commas those of 'csv', and the first is column 0); fix {side}_column"
-            )
+def _read_jsonl(corpus: Jsonl, folder: Path) -> Iterator[Row]:
+    for file in _files(corpus.file):
+        for number, line in enumerate(lines(folder / file), start=1):
+            where = f"{folder / file}:{number}"
+            if not line.strip():
+                continue
+            found = json_object(line, where)
+            if corpus.where is None or json_text(found, corpus.where.column, where).strip() in corpus.where.cells:
+                texts = [json_text(found, key, where) for key in (corpus.source_key, corpus.target_key)]
+                yield Row(texts[0], named(texts[1], corpus.target_names, where), "")
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield each row with the number of its first line; csv's limit for a cell ends what an open quote swallows."""
-    reader = csv.reader((f"{line}\n" for line in lines(path)), strict=True)
-    while True:
-        first = reader.line_num + 1
-        try:
-            yield first, next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise DataError(
-                f"{path}:{first}: no row of cells: {error}; close the quote that opens there, and double a quote "
-                "inside a cell"
-            ) from None
+def json_object(line: str, where: str) -> dict[str, Any]:
+    """Return the object that stands in a line.
+
+    Raises:
+        DataError: none does.
+    """
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where}: no JSON: {error}; an object a line is needed (jq -c '.[]' parts a list)") from None
+    if not isinstance(found, dict):
+        raise DataError(f"{where}: no JSON object but {str(found)[:40]!r}; an object a line is needed")
+    return found
 
 
-def _part(rows: Iterable[Item], part: Span | None) -> Iterator[Item]:
-    return islice(rows, *(part or (0, None)))
+def json_text(found: dict[str, Any], key: str | int, where: str) -> str:
+    """Return what an object has under a key, or under keys parted by points; a list of words is parted by spaces.
+
+    Raises:
+        DataError: it has no such key, or something that is no text.
+    """
+    value: Any = found.get(str(key), found)
+    if value is found:
+        for part in str(key).split("."):
+            if not isinstance(value, dict) or part not in value:
+                raise DataError(f"{where}: no key '{key}'{suggest(str(key), [*found])}; fix the corpus' keys")
+            value = value[part]
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return " ".join(value)
+    if isinstance(value, (dict, list)):
+        raise DataError(f"{where}: '{key}' holds {str(value)[:40]!r}, and no text; fix the corpus' keys")
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value)
 
 
-def _named(cell: str, names: dict[str, str] | None, where: str) -> str:
-    if names is None:
-        return cell
-    if cell.strip() not in names:
+def _read_conll(corpus: Conll, folder: Path) -> Iterator[Row]:
+    for file in _files(corpus.file):
+        words: list[str] = []
+        tags: list[str] = []
+        for number, line in enumerate(chain(lines(folder / file), [""]), start=1):
+            cells = line.split("\t") if "\t" in line else line.split()
+            if not line.strip():
+                if words:
+                    yield Row(" ".join(words), " ".join(tags), "")
+                words, tags = [], []
+            elif not _is_remark(line, cells):
+                word, tag = (_word_at(cells, at, f"{folder / file}:{number}") for at in corpus.columns)
+                words.append(word)
+                tags.append(tag)
+
+
+NEW = ("newdoc", "newpar")
+
+
+def _is_remark(line: str, cells: list[str]) -> bool:
+    """Return whether a line is no word: a remark, the mark of a document, or what CoNLL-U says of several words."""
+    said = line.startswith("#") and "\t" not in line and (len(cells) == 1 or cells[1] in NEW or cells[2:3] == ["="])
+    between = len(cells) == 10 and re.fullmatch(r"\d+[-.]\d+", cells[0])
+    return said or bool(between) or cells[0] == "-DOCSTART-"
+
+
+def _word_at(cells: list[str], at: int, where: str) -> str:
+    word = "_".join(cells[at].split()) if -len(cells) <= at < len(cells) else ""
+    if not word:
         raise DataError(
-            f"{where}: '{cell[:40]}' is not in target_names; name it there, or leave the line out with rows"
+            f"{where}: column {at} is empty, of {len(cells)}; fix the line, or source_column, target_column"
         )
-    return names[cell.strip()]
+    return word
+
+
+def _read_folders(corpus: Foldered, folder: Path) -> Iterator[Row]:
+    labels = sorted(path for path in (folder / corpus.folder).glob("*") if path.is_dir())
+    if not labels:
+        raise DataError(f"{folder / corpus.folder}: no folders in it; a folder for each label is needed")
+    for place in labels:
+        for path in sorted(path for path in place.rglob("*") if path.is_file() and not path.name.startswith(".")):
+            for text in lines(path) if corpus.lines else [" ".join(lines(path))]:
+                yield Row(text, place.name, "") if corpus.label == "target" else Row(place.name, text, "")
 
 
 def _read_aligned(corpus: Aligned, folder: Path) -> Iterator[Row]:
-    sources, targets = folder / corpus.source_file, folder / corpus.target_file
+    sides = _files(corpus.source_file), _files(corpus.target_file)
+    if len(sides[0]) != len(sides[1]):
+        raise DataError(f"prepare.corpus: {len(sides[0])} source files, {len(sides[1])} target files: name as many")
+    for source, target in zip(*sides, strict=True):
+        yield from _aligned(folder / source, folder / target)
+
+
+def _aligned(sources: Path, targets: Path) -> Iterator[Row]:
     source_lines = target_lines = 0
     for source, target in zip_longest(lines(sources), lines(targets)):
         source_lines += source is not None
@@ -122,7 +164,8 @@ def _read_aligned(corpus: Aligned, folder: Path) -> Iterator[Row]:
 
 
 def _read_lines(corpus: Lines, folder: Path) -> Iterator[Row]:
-    return (Row(line, "", "") for file in corpus.files for line in lines(folder / file))
+    found = (Row(line, "", "") for file in corpus.files for line in lines(folder / file))
+    return islice(found, *(corpus.rows or (0, None)))
 
 
 def _read_labelled(corpus: Labelled, folder: Path) -> Iterator[Row]:
@@ -145,7 +188,7 @@ def _table_rows(corpus: Table, path: Path) -> Iterator[tuple[list[str], str]]:
     """Yield the frames of each row, as text, and its label."""
     first, end = corpus.columns
     width = 0
-    for number, line in _part(enumerate(lines(path), start=1), corpus.rows):
+    for number, line in islice(enumerate(lines(path), start=1), *(corpus.rows or (0, None))):
         where, cells = f"{path}:{number}", line.split(",")
         width = width or len(cells)
         if len(cells) != width or width < max(end, corpus.target_column + 1):
@@ -153,7 +196,7 @@ def _table_rows(corpus: Table, path: Path) -> Iterator[tuple[list[str], str]]:
                 f"{where}: {len(cells)} cells, where the first row has {width} and columns and target_column need "
                 f"{max(end, corpus.target_column + 1)}; fix the line, or prepare"
             )
-        label = _named(cells[corpus.target_column].strip(), corpus.target_names, where)
+        label = named(cells[corpus.target_column].strip(), corpus.target_names, where)
         if corpus.join and len(label.split()) != 1:
             raise DataError(f"{where}: the label '{label[:40]}' is not one word, as join needs it; fix target_names")
         numbers = [_number(cell, corpus.divisor, where) for cell in cells[first:end]]
@@ -171,12 +214,15 @@ def _number(cell: str, divisor: float, where: str) -> str:
 
 
 READERS: dict[str, Callable[[Any, Path], Iterator[Row]]] = {
-    "tsv": _read_tsv,
+    "tsv": _read_columns,
     "aligned": _read_aligned,
     "lines": _read_lines,
     "labelled": _read_labelled,
-    "csv": _read_csv,
+    "csv": _read_columns,
     "table": _read_table,
+    "jsonl": _read_jsonl,
+    "conll": _read_conll,
+    "folders": _read_folders,
 }
 
 

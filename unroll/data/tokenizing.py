@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
@@ -14,10 +15,11 @@ from unroll.data import glossary, noise, tokenizers
 from unroll.data.ids import Ids, write_ids
 from unroll.data.noise import Chance, Pair
 from unroll.data.rows import column, read_rows
+from unroll.data.targets import refuse_numbers
 from unroll.data.tokenizers import ItemReader, LabelTokenizer, Tokenizer, VectorReader
 from unroll.data.typed import Normalizer
 from unroll.params.noise import Noise
-from unroll.params.tokenize import Pieces, Tokenize
+from unroll.params.tokenize import Labels, Pieces, Tokenize
 from unroll.shapes import SIDES
 
 Report = dict[str, float]
@@ -32,7 +34,11 @@ def tokenize(params: Tokenize, noisiness: Noise | None, sides: Sequence[str], pr
         sides: those that rows have.
     Returns:
         What a person asks of each side.
+    Raises:
+        DataError: the targets are numbers, and are to be classes; or as the tokenizers.
     """
+    if isinstance(params.target, Labels):
+        refuse_numbers(Counter(column(prepared / "train.tsv", "target")))
     normalizer = None
     if params.typed:
         normalizer = Normalizer.learn(params.typed, pairs_of(prepared / "train.tsv"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -12,7 +12,15 @@ from pydantic import BaseModel, ValidationError
 
 def explain(kind: type[BaseModel], error: ValidationError, section: Any) -> str:
     """Return the first problem of a section as: parameter, cause, fix."""
-    problem = error.errors()[0]
+    return next(explanations(kind, error, section))
+
+
+def explanations(kind: type[BaseModel], error: ValidationError, section: Any) -> Iterator[str]:
+    """Yield each problem of a section so."""
+    return (_explained(kind, problem, section) for problem in error.errors())
+
+
+def _explained(kind: type[BaseModel], problem: Any, section: Any) -> str:
     # A discriminated union puts its tag into the path: drop what is not a key of the section. The tag may be one too.
     keys: list[str] = []
     here, tag = section, False
@@ -33,6 +41,8 @@ def explain(kind: type[BaseModel], error: ValidationError, section: Any) -> str:
     if problem["type"] == "extra_forbidden":
         siblings = _known_names(kind, problem["loc"])
         return f"{name}: no such parameter{suggest(keys[-1], siblings)}"
+    if problem["loc"][-1:] == ("[key]",):
+        return f"{name}: YAML reads the name {problem['input']!r} as no text; put it into quotes, such as 'no' or '0'"
     if problem["type"] == "missing":
         return f"{name}: is missing; add it (nothing has a default outside the file)"
     if problem["type"] == "value_error":

@@ -21,7 +21,7 @@ class Wheel(Section):
 
 
 class Files(Section):
-    """Files of the user's own under data/sources, plain or gzipped."""
+    """Files of the user's own under data/sources, plain or packed, and folders of such."""
 
     kind: Literal["files"]
     members: dict[RelativePath, RelativePath]

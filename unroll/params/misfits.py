@@ -10,7 +10,7 @@ from unroll.params.model import (
     SequenceEncoderParams,
     VectorEncoderParams,
 )
-from unroll.params.prepare import FORMATS, Aligned, Lines, Table, Tsv
+from unroll.params.prepare import FORMATS, Aligned, Csv, Jsonl, Lines, Table, Tsv
 from unroll.params.tokenize import Labels, Pieces, Vectors
 from unroll.shapes import READS_ON
 
@@ -29,6 +29,8 @@ class Misfit(NamedTuple):
 
 
 KNOWN = tuple(FORMATS.values())
+PAIRED = (Tsv, Aligned, Csv, Jsonl)
+"""formats that can hold pairs of sentences"""
 
 
 def _vocabulary(params: Recipe) -> int | None:
@@ -106,7 +108,7 @@ MISFITS = (
         "embed.source_vectors are for tokens, and the source is vectors: set null",
     ),
     Misfit(
-        lambda p: p.prepare.filters is not None and not isinstance(p.prepare.corpus, (Tsv, Aligned)),
+        lambda p: p.prepare.filters is not None and not isinstance(p.prepare.corpus, PAIRED),
         "prepare.filters are for pairs of sentences: set null",
     ),
     Misfit(

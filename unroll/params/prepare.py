@@ -18,23 +18,40 @@ def _ascending(span: tuple[int, int]) -> tuple[int, int]:
 Span = Annotated[tuple[Annotated[int, Field(ge=0)], int], AfterValidator(_ascending)]
 """the first, and the one after the last, counted from 0"""
 
+Column = Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)]
+"""its number, from 0, or its name in the header"""
+Files = RelativePath | Annotated[tuple[RelativePath, ...], Field(min_length=1)]
+"""a file, or several that are read one after another"""
+Header = Literal[True, False, "auto"]
+"""whether the first line names the columns; auto: told by what stands below it, and said when it does"""
+
+
+class Where(Section):
+    """Which rows are read: those that have one of these cells in a column, such as the name of a split."""
+
+    column: Column
+    cells: Annotated[tuple[str, ...], Field(min_length=1)]
+
 
 class Tsv(Section):
-    """Rows of tab-separated columns, one pair a row; columns count from 0."""
+    """Rows of tab-separated columns, one pair a row."""
 
     format: Literal["tsv"]
-    file: RelativePath
-    source_column: Annotated[int, Field(ge=0)]
-    target_column: Annotated[int, Field(ge=0)]
-    attribution_column: Annotated[int, Field(ge=0)] | None
+    file: Files
+    source_column: Column
+    target_column: Column
+    attribution_column: Column | None
+    header: Header = "auto"
+    where: Where | None = None
 
 
 class Aligned(Section):
     """Two files whose n-th lines belong together."""
 
     format: Literal["aligned"]
-    source_file: RelativePath
-    target_file: RelativePath
+    source_file: Files
+    target_file: Files
+    """as many as there are source files"""
 
 
 class Lines(Section):
@@ -44,6 +61,8 @@ class Lines(Section):
     files: Annotated[tuple[RelativePath, ...], Field(min_length=1)]
     pairs: bool
     """a row for every two neighbouring characters of a line, its beginning and its end as empty texts"""
+    rows: Span | None = None
+    """of all lines of the files; null: all"""
 
 
 class Labelled(Section):
@@ -57,15 +76,56 @@ class Labelled(Section):
 
 
 class Csv(Section):
-    """Rows of comma-separated cells, quoted where need be; columns and rows count from 0."""
+    """Rows of comma-separated cells, quoted where need be; rows count from 0, the header among them."""
 
     format: Literal["csv"]
-    file: RelativePath
+    file: Files
     rows: Span | None
-    source_column: Annotated[int, Field(ge=0)]
-    target_column: Annotated[int, Field(ge=0)]
+    source_column: Column
+    target_column: Column
     target_names: dict[str, str] | None
     """what the cells of the target column stand for"""
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    header: Header = "auto"
+    where: Where | None = None
+
+
+class Jsonl(Section):
+    """A JSON object a line; keys within keys are parted by points: translation.en."""
+
+    format: Literal["jsonl"]
+    file: Files
+    source_key: str
+    target_key: str
+    target_names: dict[str, str] | None
+    """what the values of the target stand for, as JSON writes them"""
+    where: Where | None
+
+
+class Conll(Section):
+    """A word and its tag a line, an empty line behind each sentence: CoNLL's files, and CoNLL-U."""
+
+    format: Literal["conll"]
+    file: Files
+    source_column: int
+    target_column: int
+    """columns count from 0, or with -1 from the last; tabs part them, or spaces where there is no tab"""
+
+    @property
+    def columns(self) -> tuple[int, int]:
+        """Where a word and its tag are."""
+        return self.source_column, self.target_column
+
+
+class Foldered(Section):
+    """A folder of text files for each label, which is the folder's name."""
+
+    format: Literal["folders"]
+    folder: RelativePath
+    label: Literal["source", "target"]
+    """the side that the label is on"""
+    lines: bool
+    """a row for each line; false: for each file"""
 
 
 class Table(Section):
@@ -103,7 +163,10 @@ class OwnCorpus(Section):
     format: Name
 
 
-FORMATS = {"tsv": Tsv, "aligned": Aligned, "lines": Lines, "labelled": Labelled, "csv": Csv, "table": Table}
+FORMATS = {
+    "tsv": Tsv, "aligned": Aligned, "lines": Lines, "labelled": Labelled, "csv": Csv, "table": Table,
+    "jsonl": Jsonl, "conll": Conll, "folders": Foldered,
+}  # fmt: skip
 
 
 def _format(corpus: Any) -> str:
@@ -118,6 +181,9 @@ Corpus = Annotated[
     | Annotated[Labelled, Tag("labelled")]
     | Annotated[Csv, Tag("csv")]
     | Annotated[Table, Tag("table")]
+    | Annotated[Jsonl, Tag("jsonl")]
+    | Annotated[Conll, Tag("conll")]
+    | Annotated[Foldered, Tag("folders")]
     | Annotated[OwnCorpus, Tag("own")],
     Discriminator(_format),
 ]

@@ -170,7 +170,7 @@ def parse(kind: type[AnySection], section: Any, where: str) -> AnySection:
         ParamsError: as in `load`.
     """
     try:
-        return kind.model_validate(_tuples(section))
+        return kind.model_validate(tuples(section))
     except ValidationError as error:
         raise ParamsError(f"{where}: {explain(kind, error, section)}") from None
     except RecursionError:
@@ -241,12 +241,12 @@ def _read_json(path: Path) -> Any:
 
 
 def dump(section: Section) -> dict[str, Any]:
-    """Return what `parse` would turn into an equal section."""
-    return section.model_dump(mode="json", by_alias=True)
+    """Return what `parse` would turn into an equal section; what its file left out is not in it either."""
+    return section.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
-def _tuples(value: Any) -> Any:
-    # Strict validation wants tuples; YAML and JSON only have lists.
+def tuples(value: Any) -> Any:
+    """Return what YAML or JSON holds with tuples for its lists: strict validation wants these."""
     if isinstance(value, Mapping):
-        return {key: _tuples(item) for key, item in value.items()}
+        return {key: tuples(item) for key, item in value.items()}
     return tuple(value) if isinstance(value, list) else value

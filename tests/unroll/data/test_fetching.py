@@ -146,6 +146,15 @@ def test_own_files_are_copied(bring: Bring, raw: Path, sources: Path) -> None:
     assert (raw / "deep" / "rows.tsv.gz").read_bytes() == CONTENT
 
 
+def test_own_folders_are_copied_but_for_what_is_hidden(bring: Bring, raw: Path, sources: Path) -> None:
+    for name in ("mine/no/1.txt", "mine/no/deep/2.txt", "mine/yes/1.txt", "mine/yes/.hidden"):
+        (sources / name).parent.mkdir(parents=True, exist_ok=True)
+        (sources / name).write_text(name)
+    bring(of_files({"mine": "own"}))
+    assert names(raw) == {"own/no/1.txt", "own/no/deep/2.txt", "own/yes/1.txt"}
+    assert (raw / "own/yes/1.txt").read_text() == "mine/yes/1.txt"
+
+
 @pytest.mark.parametrize("member", ["none.tsv", "folder"])
 def test_an_own_file_that_is_not_there_is_named(bring: Bring, sources: Path, member: str) -> None:
     (sources / "folder").mkdir()

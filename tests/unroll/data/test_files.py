@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import io
+import lzma
 import os
+import random
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -13,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unroll import plain
-from unroll.data.files import LONG, LONGEST_LINE, MOST_MARKS, lines
+from unroll.data.files import LONG, LONGEST_LINE, MOST_MARKS, PACKED, ZSTD, lines
 from unroll.errors import DataError
 
 
@@ -35,11 +41,58 @@ def test_a_bom_is_dropped_at_the_start_of_a_file_alone(read: Callable[[bytes], l
     assert read(b"\xef\xbb\xbfa\tb\n\xef\xbb\xbfc\td") == ["a\tb", "\ufeffc\td"]
 
 
-def test_gzip_reads_like_plain_under_any_name(tmp_path: Path) -> None:
-    content = "año\t1\n\nfin\t2".encode()
+def zipped(*names: str, content: bytes = b"") -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for name in names:
+            file.writestr(name, content)
+    return archive.getvalue()
+
+
+def zstandard(content: bytes) -> bytes:
+    return bytes(import_module(ZSTD).compress(content))
+
+
+PACKERS = {
+    "gzip": gzip.compress,
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+    "zip": lambda content: zipped("a/", "a/rows.tsv", "__MACOSX/a/._rows.tsv", content=content),
+    "zstd": zstandard,
+}
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+def test_what_is_packed_reads_like_plain_under_any_name(tmp_path: Path, packer: str) -> None:
+    content = "año\t1\r\n\nfin\t2".encode()
     (tmp_path / "plain").write_bytes(content)
-    (tmp_path / "packed").write_bytes(gzip.compress(content))
+    (tmp_path / "packed").write_bytes(PACKERS[packer](content))
     assert list(lines(tmp_path / "packed")) == list(lines(tmp_path / "plain")) == ["año\t1", "", "fin\t2"]
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+def test_what_is_packed_and_damaged_is_one_line(tmp_path: Path, packer: str) -> None:
+    content = PACKERS[packer](random.Random(1).randbytes(9_000).hex().encode())
+    (tmp_path / "cut").write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=r"cut: (cannot be read|a zip archive)"):
+        list(lines(tmp_path / "cut"))
+
+
+def test_a_zip_archive_of_several_files_is_refused(read: Callable[[bytes], list[str]]) -> None:
+    with pytest.raises(DataError, match=r"rows\.tsv: a zip archive of 2 files.*unpack it"):
+        read(zipped("a", "b"))
+
+
+def not_there(name: str) -> None:
+    raise ImportError(name)
+
+
+def test_zstandard_that_is_not_installed_is_named(
+    read: Callable[[bytes], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unroll.data.files.import_module", not_there)
+    with pytest.raises(DataError, match=r"pip install .*zstd"):
+        read(b"\x28\xb5\x2f\xfd" + b"0" * 9)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +101,7 @@ def test_gzip_reads_like_plain_under_any_name(tmp_path: Path) -> None:
         ("a\tb\nse\u00f1or\tc".encode("latin-1"), r"rows\.tsv:2: byte 3 \(0xf1\) .*Latin-1.*iconv -f LATIN1 -t UTF-8"),
         ("a\tb\n".encode("utf-16"), r"rows\.tsv:1: a NUL byte.*iconv -f UTF-16"),
         (b"a\tb\nc\0d\te\n", r"rows\.tsv:2: a NUL byte"),
+        (b"a\tb\nc\td\re\tf\r", r"rows\.tsv:2: a carriage return within the line.*perl -pe"),
         (b"a\tb\n" + b"x" * (2**20 + 1), r"rows\.tsv:2: longer than 1,048,576 bytes"),
     ],
 )
@@ -85,7 +139,9 @@ def test_reading_any_bytes_gives_lines_or_a_data_error(
     with suppress(DataError):
         found = list(lines(path))
         assert not any("\n" in line for line in found)
-        assert len(found) == content.count(b"\n") + (not content.endswith(b"\n") and content != b"")
+        assert content.startswith(tuple(PACKED)) or len(found) == content.count(b"\n") + (
+            not content.endswith(b"\n") and content != b""
+        )
 
 
 MARK = "\u0301"

@@ -6,6 +6,7 @@ import gzip
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,20 @@ from hypothesis import strategies as st
 from unroll.data import readers
 from unroll.data.rows import Row
 from unroll.errors import DataError
-from unroll.params.prepare import FORMATS, Aligned, Csv, Labelled, Lines, OwnCorpus, Table, Tsv
+from unroll.params.prepare import (
+    FORMATS,
+    Aligned,
+    Conll,
+    Csv,
+    Foldered,
+    Jsonl,
+    Labelled,
+    Lines,
+    OwnCorpus,
+    Table,
+    Tsv,
+    Where,
+)
 
 TSV = Tsv(format="tsv", file="rows.tsv", source_column=0, target_column=1, attribution_column=None)
 ALIGNED = Aligned(format="aligned", source_file="rows.en", target_file="rows.es")
@@ -126,7 +140,7 @@ def test_labels_stand_on_the_side_that_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_cells_are_quoted_where_need_be(read: Callable[..., list[Row]]) -> None:
-    content = b'0,"a, ""b""\r\nc"\r\n\n1,d,e\n2\n'
+    content = b'0,"a, ""b""\r\nc"\r\n\n1,d\n2\n'
     assert read(content, CSV) == [Row('a, "b"\nc', "0", ""), Row("", "", ""), Row("d", "1", ""), Row("", "2", "")]
 
 
@@ -226,3 +240,89 @@ def test_aligned_files_of_unequal_length_say_both(tmp_path: Path, sources: int, 
     (tmp_path / "rows.es").write_bytes(b"y\n" * targets)
     with pytest.raises(DataError, match=rf"rows\.en has {sources:,} lines, but .*rows\.es has {targets:,}"):
         list(readers.read(ALIGNED, tmp_path))
+
+
+def test_several_files_are_read_one_after_another(tmp_path: Path) -> None:
+    for name, content in (("1", b"a\tb\n"), ("2", b"c\td\n"), ("3", b"e\n"), ("4", b"f\n")):
+        (tmp_path / name).write_bytes(content)
+    tsv = TSV.model_copy(update={"file": ("1", "2")})
+    assert list(readers.read(tsv, tmp_path)) == [Row("a", "b", ""), Row("c", "d", "")]
+    aligned = ALIGNED.model_copy(update={"source_file": ("1", "3"), "target_file": ("2", "4")})
+    assert list(readers.read(aligned, tmp_path)) == [Row("a\tb", "c\td", ""), Row("e", "f", "")]
+    with pytest.raises(DataError, match="2 source files, 1 target files"):
+        list(readers.read(aligned.model_copy(update={"target_file": "4"}), tmp_path))
+
+
+def test_lines_of_a_running_text_are_counted_over_its_files(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"1\n2\n")
+    (tmp_path / "b").write_bytes(b"3\n4\n")
+    part = LINES.model_copy(update={"rows": (1, 3)})
+    assert [row.source for row in readers.read(part, tmp_path)] == ["2", "3"]
+
+
+def json_lines(tmp_path: Path, content: str, **changes: Any) -> list[Row]:
+    (tmp_path / "rows.jsonl").write_text(content, encoding="utf-8")
+    settings = {"source_key": "text", "target_key": "label", "target_names": None, "where": None}
+    return list(readers.read(Jsonl(format="jsonl", file="rows.jsonl", **settings | changes), tmp_path))
+
+
+def test_objects_a_line(tmp_path: Path) -> None:
+    good = '{"text": "a\\nb", "label": 1}\n\n{"label": null, "text": ["c", "d"]}\n{"label": true, "text": ""}\n'
+    assert json_lines(tmp_path, good) == [Row("a\nb", "1", ""), Row("c d", "", ""), Row("", "true", "")]
+    assert json_lines(tmp_path, '{"text": "a", "label": 1}', target_names={"1": "one"}) == [Row("a", "one", "")]
+    within = '{"translation": {"en": "a", "nl": "b"}, "a.b": "c", "set": 1}\n'
+    keys = {"source_key": "translation.en", "target_key": "a.b"}
+    assert json_lines(tmp_path, within, **keys) == [Row("a", "c", "")]
+    assert json_lines(tmp_path, within, **keys, where=Where(column="set", cells=("2",))) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"text": "a", "label": "b"}\n{"text": \n', r"rows\.jsonl:2: no JSON"),
+        ("[1]\n", r"rows\.jsonl:1: no JSON object"),
+        ('{"text": "a", "lable": "b"}\n', r"rows\.jsonl:1: no key 'label'; did you mean 'lable'\?"),
+        ('{"text": {"a": 1}, "label": "b"}\n', r"rows\.jsonl:1: 'text' holds .* and no text"),
+        ("[" * 100_000 + "\n", r"rows\.jsonl:1: no JSON"),
+    ],
+)
+def test_what_is_no_object_of_texts_is_one_line(tmp_path: Path, content: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        json_lines(tmp_path, content)
+
+
+def tagged(tmp_path: Path, content: str, source: int = 0, target: int = -1) -> list[tuple[str, str]]:
+    (tmp_path / "words").write_text(content, encoding="utf-8")
+    conll = Conll(format="conll", file="words", source_column=source, target_column=target)
+    return [row[:2] for row in readers.read(conll, tmp_path)]
+
+
+def test_words_and_tags_in_columns(tmp_path: Path) -> None:
+    assert tagged(tmp_path, "-DOCSTART- -X- O\n\nthe DT O\nmilk NN B\n\n\n# NN O\nends VB O") == [
+        ("the milk", "O B"), ("# ends", "O O"),
+    ]  # fmt: skip
+    row = "{}\t{}\t_\t{}\t_\t_\t_\t_\t_\t_\n"
+    universal = (
+        "# text = au lait\n" + row.format("1-2", "au", "_") + row.format(1, "à", "ADP") + row.format(2, "le", "DET")
+    )
+    assert tagged(tmp_path, universal + row.format("2.1", "x", "X") + row.format(3, "10 000", "NUM"), 1, 3) == [
+        ("à le 10_000", "ADP DET NUM")
+    ]
+
+
+@pytest.mark.parametrize("content", ["the DT\nmilk\n", "the\tDT\nmilk\t \n"])
+def test_a_word_without_its_tag_is_named(tmp_path: Path, content: str) -> None:
+    with pytest.raises(DataError, match=r"words:2: column 1 is empty"):
+        tagged(tmp_path, content, target=1)
+
+
+def test_a_folder_for_each_label(tmp_path: Path) -> None:
+    for name, content in {"no/2.txt": "b\nc\n", "no/1.txt": "a", "yes/x/1.txt": "d", "yes/.hidden": "e"}.items():
+        (tmp_path / "mine" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "mine" / name).write_text(content, encoding="utf-8")
+    kind = Foldered(format="folders", folder="mine", label="target", lines=False)
+    assert [row[:2] for row in readers.read(kind, tmp_path)] == [("a", "no"), ("b c", "no"), ("d", "yes")]
+    lined = kind.model_copy(update={"lines": True, "label": "source"})
+    assert [row[:2] for row in readers.read(lined, tmp_path)] == [("no", "a"), ("no", "b"), ("no", "c"), ("yes", "d")]
+    with pytest.raises(DataError, match="no folders in it"):
+        list(readers.read(kind.model_copy(update={"folder": "mine/no"}), tmp_path))

@@ -32,7 +32,7 @@ UNFITTING: list[tuple[str, dict[str, Any], str]] = [
         {"embed.kind": "imported", "embed.source_vectors": "v.txt"},
         "embed.source_vectors are for tokens, and the source is vectors: set null",
     ),
-    ("classify", {"prepare.filters": FILTERS}, "prepare.filters are for pairs of sentences: set null"),
+    ("nationality", {"prepare.filters": FILTERS}, "prepare.filters are for pairs of sentences: set null"),
     ("letter", {"prepare.corpus.pairs": False}, "prepare.corpus.pairs goes with shape one_to_one"),
     ("language", {"prepare.corpus.pairs": True}, "prepare.corpus.pairs goes with shape one_to_one"),
     (
