@@ -28,6 +28,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
@@ -420,8 +421,9 @@ class _Guard:
 
 def _host(request: Request) -> str:
     """Return the name by which a server was called; nothing, if that is none."""
+    given = request.headers.get("host")
     with suppress(ValueError):  # such as [
-        return request.url.hostname or ""
+        return (request.url.hostname if given is None else urlsplit(f"//{given}").hostname) or ""
     return ""
 
 
