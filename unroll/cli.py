@@ -83,6 +83,9 @@ Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Another se
 Columns = Annotated[
     bool, typer.Option("--columns", help="A line for each token: token, tab, label; an empty line behind each text.")
 ]
+Interval = Annotated[
+    bool, typer.Option("--interval", help="Two columns behind each: the lowest and highest quantile of its numbers.")
+]
 Registered = Annotated[str, typer.Argument(help="The name of a registered model, such as translate.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads. Without it, as many as torch takes.")]
 
@@ -158,6 +161,18 @@ def classify(
     predictor = _predictor("classify", model, threads)
     search = _search("classify", predictor, {})
     _answer(predictor, search, texts, n_best, lambda found: _scored(found.text, math.exp(found.score), scores))
+
+
+@app.command()
+def estimate(
+    texts: Texts = None,
+    model: Model = "data/sentiment/model",
+    interval: Interval = False,
+    threads: Threads = None,
+) -> None:
+    """Say the number of each text, or one for each of its items: a line for each text."""
+    predictor = _predictor("estimate", model, threads)
+    _answer(predictor, _search("estimate", predictor, {}), texts, 1, lambda found: _estimated(found, interval))
 
 
 @app.command()
@@ -471,6 +486,14 @@ def _translated(prediction: Prediction, scores: bool, alignments: bool) -> str:
         return text
     looked = prediction.weights_TS.argmax(1) if prediction.weights_TS.size else []
     return f"{text}\t{' '.join(f'{s}-{t}' for t, s in enumerate(looked))}"
+
+
+def _estimated(prediction: Prediction, interval: bool) -> str:
+    if not interval:
+        return prediction.text
+    if prediction.interval is None:
+        raise ParamsError("--interval is for a model that has learnt quantiles: set model.head.quantiles")
+    return "\t".join([prediction.text, *prediction.interval])
 
 
 def _tagged(prediction: Prediction, columns: bool, scores: bool) -> str:
