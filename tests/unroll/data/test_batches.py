@@ -94,9 +94,8 @@ def test_a_tagger_says_a_label_at_each_position() -> None:
 
 
 def test_a_tagger_without_a_label_for_each_item_is_refused_in_one_line() -> None:
-    with pytest.raises(
-        DataError, match=r"^a row has 2 items and 1 labels or numbers, .* kinds that part both sides alike$"
-    ):
+    expected = r"^a row has 2 items and 1 labels or numbers, .* kinds that part both sides alike$"
+    with pytest.raises(DataError, match=expected):
         make_batch([np.ones((2, 8), np.float32)], [np.array([5])], recipe("frames"))
 
 
