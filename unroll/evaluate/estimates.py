@@ -51,14 +51,12 @@ def _numbers(answer: Prediction) -> np.ndarray:
 
 
 def _report(wanted_N: np.ndarray, said_NQ: np.ndarray) -> Report:
-    error_N = said_NQ[:, said_NQ.shape[1] // 2] - wanted_N
-    spread = float(((wanted_N - wanted_N.mean()) ** 2).sum())
-    report: Report = {
-        "main": "mae",
-        "mae": float(np.abs(error_N).mean()),
-        "rmse": float(np.sqrt((error_N**2).mean())),
-        "r2": 1 - float((error_N**2).sum()) / spread if spread else 0.0,
-    }
+    said_N = said_NQ[:, said_NQ.shape[1] // 2]
+    error_N = said_N - wanted_N
+    report: Report = {"main": "mae", "mae": float(np.abs(error_N).mean()), "rmse": float(np.sqrt((error_N**2).mean()))}
+    if np.ptp(wanted_N):  # else there is nothing to explain
+        report["r2"] = 1 - float((error_N**2).mean() / wanted_N.var())
+        report["correlation"] = float(np.corrcoef(wanted_N, said_N)[0, 1]) if np.ptp(said_N) else 0.0
     if said_NQ.shape[1] > 1:
         inside_N = (said_NQ[:, 0] <= wanted_N) & (wanted_N <= said_NQ[:, -1])
         report["coverage_percent"] = 100 * float(inside_N.mean())

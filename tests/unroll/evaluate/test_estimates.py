@@ -50,6 +50,7 @@ def test_numbers_are_scored_by_how_far_they_are_off(tmp_path: Path) -> None:
         "mae": 0.75,
         "rmse": round(1.25**0.5, 4),
         "r2": round(1 - 5 / 14, 4),
+        "correlation": round(float(np.corrcoef([1, 2, 3, 6], [1, 4, 3, 5])[0, 1]), 4),
         "rows": 4,
     }
     assert found.report["mae"] == -weighted(found)
