@@ -74,6 +74,14 @@ ASKINGS = {
             requests=(),
             most={"n_best": 100},
         ),
+        Asking(
+            "estimate",
+            heads=("regressor",),
+            command="estimate",
+            usual={"batch_sentences": 64},
+            requests=(),
+            most={"n_best": 1},
+        ),
     )
 }  # fmt: skip
 """{kind: its row}"""

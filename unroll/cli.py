@@ -103,6 +103,9 @@ Columns = Annotated[
         help="A line for each token: token, tab, label, with --scores its probability; an empty line behind each text.",
     ),
 ]
+Interval = Annotated[
+    bool, typer.Option("--interval", help="Two columns behind each: the lowest and highest quantile of its numbers.")
+]
 Registered = Annotated[str, typer.Argument(help="The name of a registered model, such as translate.")]
 PublicKey = Annotated[
     Path | None,
@@ -197,6 +200,21 @@ def classify(
     search = _search("classify", predictor, {})
     show = _row if as_json else _plain(lambda found: _scored(found.text, math.exp(found.score), scores))
     _answer(predictor, search, texts, n_best, show)
+
+
+@app.command()
+def estimate(
+    texts: Texts = None,
+    model: Model = "data/sentiment/model",
+    interval: Interval = False,
+    as_json: Json = False,
+    threads: Threads = None,
+    public_key: PublicKey = None,
+) -> None:
+    """Say the number of each text, or one for each of its items: a line for each text."""
+    predictor = _predictor("estimate", model, threads, public_key)
+    show = _row if as_json else _plain(lambda found: _estimated(found, interval))
+    _answer(predictor, _search("estimate", predictor, {}), texts, 1, show)
 
 
 @app.command()
@@ -645,6 +663,14 @@ def _translated(prediction: Prediction, scores: bool, alignments: bool) -> str:
 
     text = _scored(prediction.text, prediction.score, scores)
     return f"{text}\t{' '.join(f'{s}-{t}' for s, t in aligned(prediction))}" if alignments else text
+
+
+def _estimated(prediction: Prediction, interval: bool) -> str:
+    if not interval:
+        return prediction.text
+    if prediction.interval is None:
+        raise ParamsError("--interval is for a model that has learnt quantiles: set model.head.quantiles")
+    return "\t".join([prediction.text, *prediction.interval])
 
 
 def _tagged(prediction: Prediction, scores: bool) -> str:

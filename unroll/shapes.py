@@ -3,7 +3,7 @@
     one-to-one    an item becomes an answer            a letter -> the next one
     one-to-n      an item becomes a sequence           a nationality -> a surname
     n-to-n        each item of a sequence has one      text -> its next word; frames -> labels
-    n-to-one      a sequence becomes one answer        a question -> its type
+    n-to-one      a sequence becomes one answer        a question -> its type; a review -> a number
     n-to-m        a sequence becomes another           English -> Spanish
 
 Read `print(SHAPES["n_to_m"].drawing)`.
@@ -63,8 +63,8 @@ N_TO_N = """n-to-n: a sequence becomes another of equal length, as frames become
       |     |      |     |
       I   drink  milk    .
 
-Every step shares one set of weights. A tagger is told the labels; the targets of a language model are its own text, a
-token later, and it reads on from what it said.
+Every step shares one set of weights. A tagger is told the labels, a regressor numbers; the targets of a language model
+are its own text, a token later, and it reads on from what it said.
 """
 
 N_TO_ONE = """n-to-one: a sequence becomes one answer, as a question becomes its type.
@@ -75,7 +75,8 @@ N_TO_ONE = """n-to-one: a sequence becomes one answer, as a question becomes its
       |    |    |
      Who wrote this
 
-C is the last state, or a transform of all states.
+C is the last state, or a transform of all states. A classifier answers with one of a few classes, a regressor with real
+numbers.
 """
 
 N_TO_M = """n-to-m: a sequence becomes a sequence of another length, as in translation.
@@ -91,10 +92,10 @@ at every source position.
 """
 
 SHAPES = {
-    "one_to_one": Shape("vector", ("classifier",), ONE_TO_ONE),
+    "one_to_one": Shape("vector", ("classifier", "regressor"), ONE_TO_ONE),
     "one_to_n": Shape("vector", ("decoder",), ONE_TO_N),
-    "n_to_n": Shape("sequence", ("tagger", READS_ON), N_TO_N),
-    "n_to_one": Shape("sequence", ("classifier",), N_TO_ONE),
+    "n_to_n": Shape("sequence", ("tagger", READS_ON, "regressor"), N_TO_N),
+    "n_to_one": Shape("sequence", ("classifier", "regressor"), N_TO_ONE),
     "n_to_m": Shape("sequence", ("decoder",), N_TO_M),
 }
 """the value of `shape` in a pipeline file -> its declaration"""

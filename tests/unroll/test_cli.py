@@ -45,6 +45,13 @@ def tagger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.checkpoint(tmp_path_factory.mktemp("frames"), tiny.pipeline("frames"), rows)
 
 
+@pytest.fixture(scope="module")
+def regressor(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rows, head = [("a good film", "2.5"), ("a bad film", "-2")] * 5, {"kind": "regressor", "context": "last"}
+    head |= {"loss": "squared", "quantiles": (0.1, 0.5, 0.9)}
+    return tiny.checkpoint(tmp_path_factory.mktemp("rating"), tiny.pipeline("rating", model__head=head), rows)
+
+
 @pytest.fixture
 def unroll(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """A function that runs a command line on some stdin; it returns the exit code, stdout and stderr."""
@@ -391,3 +398,17 @@ def test_what_is_compared_is_told_in_three_forms(
     assert unroll(*here, "--csv")[1] == "name,bleu\nworkspace,41.50\n"
     assert json.loads(unroll(*here, "--json")[1]) == [{"name": "workspace", "scores": {"bleu": "41.50"}, "params": {}}]
     assert unroll(*here, "away")[0] == 2
+
+
+def test_numbers_are_estimated_with_their_interval(
+    unroll: Callable[..., tuple[int, str, str]], regressor: Path
+) -> None:
+    predictor = loading.load(regressor)
+    low, middle, high = (f"{number:.6g}" for number in predictor("a good film").numbers_TWQ[0, 0])  # type: ignore[index]
+    assert unroll("estimate", "--model", regressor, "a good film") == (0, f"{middle}\n", "")
+    line = unroll("estimate", "--model", regressor, "--interval", "a good film")[1]
+    assert line == f"{middle}\t{low}\t{high}\n"
+    assert float(low) <= float(middle) <= float(high)
+    assert (
+        "a regressor cannot classify; ask it with unroll estimate" in unroll("classify", "--model", regressor, "x")[2]
+    )

@@ -25,10 +25,10 @@ ITEM, SEQUENCE = "vector", "sequence"
 def test_the_five_shapes_of_recurrent_networks_are_declared() -> None:
     declared = {name: (shape.encoder, shape.heads) for name, shape in SHAPES.items()}
     assert declared == {
-        "one_to_one": (ITEM, ("classifier",)),
+        "one_to_one": (ITEM, ("classifier", "regressor")),
         "one_to_n": (ITEM, ("decoder",)),
-        "n_to_n": (SEQUENCE, ("tagger", "language_model")),
-        "n_to_one": (SEQUENCE, ("classifier",)),
+        "n_to_n": (SEQUENCE, ("tagger", "language_model", "regressor")),
+        "n_to_one": (SEQUENCE, ("classifier", "regressor")),
         "n_to_m": (SEQUENCE, ("decoder",)),
     }
 
@@ -72,7 +72,7 @@ def test_params_accept_the_declared_shapes_and_parts_and_no_other() -> None:
     assert HEAD_SECTIONS.keys() == HEADS.keys()
     for kind, section in HEAD_SECTIONS.items():
         assert get_args(section.model_fields["kind"].annotation) == (kind,)
-    assert set(get_args(OwnHead.model_fields["like"].annotation)) == HEADS.keys() - {"decoder"}
+    assert set(get_args(OwnHead.model_fields["like"].annotation)) == HEADS.keys() - {"decoder", "regressor"}
 
 
 @pytest.mark.parametrize("head", HEADS)

@@ -24,7 +24,8 @@ class Batch:
         source_BS: ids of the source, or real vectors, B x S x width.
         source_lengths_B: its real lengths, at least 1.
         input_BT: `<go>` and the target: what teacher forcing feeds a decoder; of width 0 for other heads.
-        output_BT: what should be answered; for a decoder the target and `<eos>`.
+        output_BT: what should be answered; for a decoder the target and `<eos>`. Real vectors, B x T x width, are not a
+            number behind their end.
         continues: each row goes on where the same row of the batch before ended.
     """
 
@@ -37,7 +38,8 @@ class Batch:
     @property
     def mask_BT(self) -> Tensor:
         """True where the output is real."""
-        return self.output_BT != PAD
+        vectors = self.output_BT.ndim == 3
+        return ~self.output_BT[..., 0].isnan() if vectors else self.output_BT != PAD
 
     @property
     def tokens(self) -> int:
@@ -63,12 +65,13 @@ class Batch:
         return own, 0.0 if idle else int(own.mask_BT.sum()) / int(self.mask_BT.sum())
 
 
-def pad(rows: Sequence[Items]) -> Tensor:
-    """Return rows as one padded tensor: of ids, B x longest, or of vectors, B x longest x width."""
+def pad(rows: Sequence[Items], vector: float = PAD) -> Tensor:
+    """Return rows as one padded tensor: ids, B x longest, or vectors, B x longest x width, filled up with `vector`."""
     longest = max(map(len, rows), default=0)
     first = np.asarray(rows[0]) if rows else np.empty(0)
     vectors = first.ndim == 2
-    padded = np.full((len(rows), longest, *first.shape[1:]), PAD, np.float32 if vectors else np.int64)
+    fill, dtype = (vector, np.float32) if vectors else (PAD, np.int64)
+    padded = np.full((len(rows), longest, *first.shape[1:]), fill, dtype)
     for row, items in zip(padded, rows, strict=True):
         row[: len(items)] = items
     return torch.from_numpy(padded)
@@ -90,16 +93,18 @@ def make_batch(sources: Sequence[Items], targets: Sequence[Items], recipe: Recip
     target are read behind `<eos>` and say themselves: at each position the next token.
 
     Raises:
-        DataError: a tagger has not a label for each item.
+        DataError: a head that answers at each position has not a target for each item.
     """
     if recipe.reads_on:
         marked = [[EOS, *row, EOS] for row in sources]
         sources, targets = [row[:-1] for row in marked], [row[1:] for row in marked]
-    if recipe.model.head.family == "tagger":
+    if recipe.model.head.each_position and not recipe.reads_on:
         _check_labels(sources, targets)
     source_BS, lengths_B = source_batch(sources, recipe.model.reverse_source)
     if recipe.model.head.family != "decoder":
-        return Batch(source_BS, lengths_B, torch.empty(len(lengths_B), 0, dtype=torch.long), pad(targets), False)
+        return Batch(
+            source_BS, lengths_B, torch.empty(len(lengths_B), 0, dtype=torch.long), pad(targets, np.nan), False
+        )
     marked_BT = pad([[GO, *target, EOS] for target in targets])
     output_BT = marked_BT[:, 1:].contiguous()
     input_BT = marked_BT[:, :-1].masked_fill(output_BT == PAD, PAD)
@@ -110,7 +115,7 @@ def _check_labels(sources: Sequence[Items], targets: Sequence[Items]) -> None:
     for source, target in zip(sources, targets, strict=True):
         if len(source) != len(target):
             raise DataError(
-                f"a row has {len(source)} items and {len(target)} labels, where a tagger needs one for each; "
+                f"a row has {len(source)} items and {len(target)} labels or numbers, where one for each is needed; "
                 "fix the row, or set tokenize kinds that part both sides alike"
             )
 

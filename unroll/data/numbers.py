@@ -1,4 +1,4 @@
-"""Numbers that were written as text."""
+"""Numbers that were written as text, and numbers to be written."""
 
 from __future__ import annotations
 
@@ -23,3 +23,12 @@ def finite(cells: Sequence[str] | Sequence[bytes], where: str) -> np.ndarray:
     if not np.isfinite(numbers).all():
         raise DataError(f"{where}: not a row of finite numbers; fix or remove it")
     return numbers
+
+
+def written(rows_TW: np.ndarray) -> str:
+    """Return vectors as text, to six digits, as a reader of vectors reads them.
+
+    >>> written(np.array([[0.5, 12], [1 / 3, 1e9]]))
+    '0.5 12; 0.333333 1e+09'
+    """
+    return "; ".join(" ".join(f"{number:.6g}" for number in row_W) for row_W in rows_TW)

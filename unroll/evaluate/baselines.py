@@ -209,3 +209,50 @@ def xz_bits_per_character(train_text: str, test_text: str) -> float:
 
 def _xz_bytes(text: str) -> int:
     return len(lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME))
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
+
+def median(train: Pairs, test: Pairs) -> float:
+    """Return the mean absolute error of always saying the medians of train, which make it least there."""
+    known, wanted = (np.concatenate(_vectors([target for _, target in pairs])) for pairs in (train, test))
+    return float(np.abs(wanted - np.median(known, axis=0)).mean())
+
+
+def ridge(train: Pairs, test: Pairs, vectors: bool) -> float:
+    """Return the mean absolute error of ridge regression (Hoerl and Kennard 1970).
+
+    A text is its words and pairs of words, weighted by how rare they are. Vectors are read one by one where each has
+    its numbers; else a row is their mean, their spread, the first and the last.
+    """
+    rest, held_out = _nine_and_one(train)
+    strength = min(STRENGTHS, key=lambda strength: _ridge_error(rest, held_out, vectors, strength))
+    return _ridge_error(train, test, vectors, strength)
+
+
+def _ridge_error(train: Pairs, test: Pairs, vectors: bool, strength: float) -> float:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import Ridge
+
+    known, wanted = (_vectors([target for _, target in pairs]) for pairs in (train, test))
+    sources = [[source for source, _ in pairs] for pairs in (train, test)]
+    if vectors:
+        each = any(len(numbers) > 1 for numbers in known)
+        read, asked = (_frames(texts, each) for texts in sources)
+    else:
+        words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+        read, asked = words.fit_transform(sources[0]), words.transform(sources[1])
+    said = Ridge(strength, solver="lsqr").fit(read, np.concatenate(known)).predict(asked)
+    return float(np.abs(said.reshape(-1) - np.concatenate(wanted).reshape(-1)).mean())
+
+
+def _frames(texts: Sequence[str], each: bool) -> Floats:
+    rows = _vectors(texts)
+    if each:
+        return np.concatenate(rows)
+    return np.stack([np.concatenate([row.mean(0), row.std(0), row[0], row[-1]]) for row in rows])
+
+
+def _vectors(texts: Sequence[str]) -> list[Floats]:
+    return [np.array([part.split() for part in text.split(";")], np.float64) for text in texts]

@@ -18,22 +18,25 @@ INK, SOFT, ACCENT, SECOND = "#22303c", "#8a99a6", "#1f77b4", "#d9622b"
 DPI = 130
 MOST_UPRIGHT, LONGEST = 8, 28
 """Bars that stand side by side, and letters of a label: a longer one is cut."""
+MOST_POINTS = 1_000
+"""Numbers that are drawn over those wanted, spread evenly."""
 
 Map = tuple[Sequence[str], Sequence[str], np.ndarray]
 """source tokens, target tokens, weights_TS"""
 
 
-def curves(columns: Mapping[str, Mapping[int, float]], score: str, path: Path) -> None:
+def curves(columns: Mapping[str, Mapping[int, float]], score: str, loss: str, path: Path) -> None:
     """Draw losses above, the validation score and the learning rate below, over updates.
 
     Args:
         columns: {name: {update: value}}, as `curves.csv` has them.
         score: what `valid_score` is, for its axis.
+        loss: what the losses are, for theirs.
     """
     figure, (losses, scores) = _figure(8, 7, 2, 1)
     for name, colour in (("train_loss", SOFT), ("valid_loss", ACCENT)):
         _line(losses, columns.get(name, {}).items(), name.replace("_", " "), colour)
-    losses.set_ylabel("nats per target token")
+    losses.set_ylabel(loss)
     _legend(losses, "upper right")
     _line(scores, columns.get("valid_score", {}).items(), "validation score", SECOND)
     scores.set_ylabel(score)
@@ -92,6 +95,26 @@ def stress(slips: Sequence[str], under: Sequence[float], before: Sequence[float]
     axes.margins(x=0.12, y=0.01)
     axes.set(xlabel=score)
     axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    _save(figure, path)
+
+
+def estimates(wanted_N: np.ndarray, said_NQ: np.ndarray, path: Path) -> None:
+    """Draw what was said over what was wanted: points, and where there are quantiles the interval of each.
+
+    Args:
+        said_NQ: quantiles of each number, ascending; the middle one is the answer.
+    """
+    figure, (axes,) = _figure(6, 6)
+    chosen = slice(None, None, len(wanted_N) // MOST_POINTS + 1)
+    wanted_N, said_NQ = wanted_N[chosen], said_NQ[chosen]
+    middle = said_NQ.shape[1] // 2
+    if middle:
+        axes.vlines(wanted_N, said_NQ[:, 0], said_NQ[:, -1], color=SOFT, linewidth=0.6, alpha=0.4, label="interval")
+    axes.plot(wanted_N, said_NQ[:, middle], ".", color=ACCENT, markersize=4, alpha=0.6, label="answer")
+    ends = [float(min(wanted_N.min(), said_NQ.min())), float(max(wanted_N.max(), said_NQ.max()))]
+    axes.plot(ends, ends, color=INK, linewidth=1, label="right")
+    axes.set(xlabel="wanted", ylabel="said")
+    axes.legend(frameon=False, loc="upper left")
     _save(figure, path)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from unroll.evaluate import plots
 from unroll.evaluate.curves import read_curves
 from unroll.evaluate.escaping import cell, markdown
-from unroll.evaluate.scores import Groups, Row, Scores
+from unroll.evaluate.scores import LESS_IS_BETTER, Groups, Row, Scores
 from unroll.params.evaluate import Evaluate
 from unroll.params.pipeline import Recipe
 from unroll.params.tokenize import Vectors
@@ -33,11 +33,19 @@ def draw(scores: Scores, recipe: Recipe, params: Evaluate, reports: Path) -> Non
     """Draw the curves, and whatever else these scores have to show."""
     folder = reports / "pictures"
     shutil.rmtree(folder, ignore_errors=True)
-    plots.curves(read_curves(reports / "curves.csv"), SCORES[recipe.train.select_by], folder / "curves.png")
+    numbers = scores.numbers is not None
+    plots.curves(
+        read_curves(reports / "curves.csv"),
+        "- loss" if numbers else SCORES[recipe.train.select_by],
+        "loss of a number" if numbers else "nats per target token",
+        folder / "curves.png",
+    )
     if scores.groups:
         plots.bars(scores.groups, str(scores.report["main"]).replace("_", " "), scores.unit, folder / "breakdown.png")
     if scores.stress and not recipe.reads_on:
         plots.stress(*stressed(scores), str(scores.report["main"]).replace("_", " "), folder / "stress.png")
+    if scores.numbers:
+        plots.estimates(*scores.numbers, folder / "estimates.png")
     if scores.confusion:
         plots.confusion(*scores.confusion, folder / "confusion.png")
     if isinstance(recipe.tokenize.source, Vectors):
@@ -54,7 +62,8 @@ def stressed(scores: Scores) -> tuple[list[str], list[float], list[float]]:
     names = [name for name in scores.stress if f"stress.{name}" in scores.report]
     under = [float(scores.report[f"stress.{name}"]) for name in names]
     lost = [float(scores.report[f"stress.{name}_lost"]) for name in names]
-    return [name.replace("_", " ") for name in names], under, [a + b for a, b in zip(under, lost, strict=True)]
+    sign = -1 if scores.report["main"] in LESS_IS_BETTER else 1
+    return [name.replace("_", " ") for name in names], under, [a + sign * b for a, b in zip(under, lost, strict=True)]
 
 
 def scan(source: str) -> np.ndarray:

@@ -18,6 +18,8 @@ Row = dict[str, Any]
 Report = dict[str, float | str]
 Groups = dict[str, tuple[float, int]]
 """{group: (score, rows)}"""
+LESS_IS_BETTER = {"nats_per_letter", "perplexity", "bits_per_letter", "mae"}
+"""main scores"""
 MOST_GROUPS = 30
 """A test with no more distinct targets than this is broken down by target, otherwise by length."""
 Nats = Sequence[tuple[float, int]]
@@ -36,6 +38,7 @@ class Scores:
         answers: the predictions behind the rows, where something of them can be drawn.
         confusion: (classes, how often the row's class was taken for the column's), of classifiers alone.
         stress: {what was done to sources: a row for each, as in `rows`}.
+        numbers: (those wanted, N; those said, N x quantiles), of regressors alone.
     """
 
     rows: list[Row]
@@ -45,6 +48,7 @@ class Scores:
     answers: list[Prediction] = field(default_factory=list)
     confusion: tuple[list[str], np.ndarray] | None = None
     stress: dict[str, list[Row]] = field(default_factory=dict)
+    numbers: tuple[np.ndarray, np.ndarray] | None = None
 
 
 def answered(predictor: Predictor, sources: Iterable[str], what: str, beam: int | None = None) -> list[Prediction]:

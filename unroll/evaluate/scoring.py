@@ -11,10 +11,11 @@ from pathlib import Path
 
 from unroll.evaluate import baselines, stress
 from unroll.evaluate.classes import classes, labels
+from unroll.evaluate.estimates import estimates
 from unroll.evaluate.scores import Scores, pairs_of, rounded
 from unroll.evaluate.sentences import sentences
 from unroll.evaluate.texts import drawn, running
-from unroll.params.evaluate import Beam, Evaluate, Rank, Sample, Search, Tag
+from unroll.params.evaluate import Beam, Estimate, Evaluate, Rank, Sample, Search, Tag
 from unroll.params.pipeline import Recipe
 from unroll.predict.predictor import Predictor
 from unroll.training.validation import accuracy
@@ -61,6 +62,11 @@ def _(search: Sample, predictor: Predictor, prepared: Path) -> Scores:
     return (running if predictor.recipe.reads_on else drawn)(predictor, prepared)
 
 
+@scored.register
+def _(search: Estimate, predictor: Predictor, prepared: Path) -> Scores:
+    return estimates(predictor, prepared)
+
+
 def _naive_bayes(train: baselines.Pairs, test: baselines.Pairs, recipe: Recipe) -> float:
     unit: baselines.Unit = "letters" if recipe.tokenize.source.kind == "char" else "words"
     return accuracy(baselines.naive_bayes(train, test, unit), [target for _, target in test])
@@ -81,4 +87,6 @@ BASELINES: dict[str, Callable[[baselines.Pairs, baselines.Pairs, Recipe], float]
     "naive_bayes": _naive_bayes,
     "majority": _majority,
     "xz": _xz,
+    "median": lambda train, test, recipe: baselines.median(train, test),
+    "ridge": lambda train, test, recipe: baselines.ridge(train, test, vectors=recipe.tokenize.source.kind == "vectors"),
 }

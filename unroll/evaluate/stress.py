@@ -60,8 +60,12 @@ def stress(predictor: Predictor, rows: Sequence[Row], most: int) -> Stress:
     kind, chosen = predictor.search.kind, rows[:: -(-len(rows) // most)]
     if predictor.recipe.reads_on:
         return _read(predictor, rows[:most])
-    if not isinstance(predictor.recipe.tokenize.source, Pieces) or kind not in ("beam", "rank"):
+    if not isinstance(predictor.recipe.tokenize.source, Pieces) or kind not in ("beam", "rank", "estimate"):
         return Stress()
+    if kind == "estimate":
+        trials = slipped(predictor, chosen, estimated)
+        lost = _report(trials, _nearness)
+        return Stress(trials, {name: value if name.endswith("_lost") else -value for name, value in lost.items()})
     if kind == "rank":
         trials = slipped(predictor, chosen, classified)
         return Stress(trials, _report(trials, _accuracy))
@@ -102,6 +106,10 @@ def _accuracy(rows: Sequence[Row]) -> float:
     return 100 * float(sum(row["value"] for row in rows) / sum(row["weight"] for row in rows))
 
 
+def _nearness(rows: Sequence[Row]) -> float:
+    return float(sum(row["value"] for row in rows) / sum(row["weight"] for row in rows))
+
+
 def translated(source: str, references: list[str], said: str) -> Row:
     """Return the row of an answer that BLEU judges."""
     return {"source": source, "references": references, "hypothesis": said}
@@ -110,6 +118,12 @@ def translated(source: str, references: list[str], said: str) -> Row:
 def classified(source: str, references: list[str], said: str) -> Row:
     """Return the row of an answer that is right or wrong."""
     return translated(source, references, said) | {"value": int(said == references[0]), "weight": 1}
+
+
+def estimated(source: str, references: list[str], said: str) -> Row:
+    """Return the row of numbers that are the better, the nearer they are."""
+    error = np.abs(np.subtract(*(np.array(text.replace(";", " ").split(), float) for text in (said, references[0]))))
+    return translated(source, references, said) | {"value": -float(error.sum()), "weight": error.size}
 
 
 # --- slips ------------------------------------------------------------------------------------------------------------

@@ -1,20 +1,23 @@
 """Heads that answer from the memory alone: once, or at each position. The head that answers at length is the decoder.
 
-Every head leaves readouts, of which its `logits` are a linear map: so there is one loss, sampled or exact. All are made
-of the same: the target's embedding, the number of tokens that can be said, the width of a memory state, their section
-of the pipeline file, dropout, and whether the output layer is the embedding. A head of one's own is one class and one
-line, `unroll.nn.model.HEADS["mine"] = Mine`; a pipeline file says as which of these it is fed and asked: `like:
-classifier`.
+Every head leaves readouts, of which its `logits` are a linear map: so there is one loss, sampled or exact. The
+regressor's are numbers, and it brings a loss of its own. All are made of the same: the target's embedding, the number
+of tokens that can be said, the width of a memory state, their section of the pipeline file, dropout, and whether the
+output layer is the embedding. A head of one's own is one class and one line, `unroll.nn.model.HEADS["mine"] = Mine`; a
+pipeline file says as which of these it is fed and asked: `like: classifier`.
 """
 
 from __future__ import annotations
 
 from typing import cast
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 from unroll.nn.attention import CONTEXTS, Memory
-from unroll.params.model import ClassifierParams, HeadParams
+from unroll.nn.losses import NUMBERS, pinball
+from unroll.params.model import ClassifierParams, HeadParams, RegressorParams
 
 
 class Classifier(nn.Module):
@@ -61,3 +64,60 @@ class Tagger(nn.Module):
     def forward(self, memory: Memory) -> Tensor:
         """Return readouts_BTH with T = S."""
         return self.dropout(memory.states_BSH)
+
+
+class Regressor(nn.Module):
+    """Real numbers: a linear map of C, or of the state at each position, on the scale that training rows have.
+
+    Attributes:
+        mean_W, deviation_W: of the training targets; what is learnt is how many deviations a number is from the mean.
+        levels_Q: of the quantiles; one half alone where there are none.
+    """
+
+    mean_W: Tensor
+    deviation_W: Tensor
+    levels_Q: Tensor
+
+    def __init__(
+        self,
+        embedding: nn.Module,
+        width: int,
+        memory_size: int,
+        settings: RegressorParams,
+        dropout: float,
+        tied: bool,
+    ) -> None:
+        super().__init__()
+        levels = settings.quantiles or (0.5,)
+        self.context = CONTEXTS[settings.context](memory_size) if settings.context else None
+        self.loss = None if settings.quantiles else NUMBERS[settings.loss]
+        self.dropout = nn.Dropout(dropout)
+        self.numbers = nn.Linear(memory_size, width * len(levels))
+        self.register_buffer("mean_W", torch.zeros(width))
+        self.register_buffer("deviation_W", torch.ones(width))
+        self.register_buffer("levels_Q", torch.tensor(levels), persistent=False)
+
+    def take_scale(self, targets_NW: np.ndarray) -> None:
+        """Take the scale of the training targets; a number that never varies is learnt as it is."""
+        mean_W, deviation_W = (measure(targets_NW, axis=0, dtype=np.float64) for measure in (np.mean, np.std))
+        self.mean_W.copy_(torch.from_numpy(mean_W))
+        self.deviation_W.copy_(torch.from_numpy(np.where(deviation_W > 0, deviation_W, 1.0)))
+
+    def forward(self, memory: Memory) -> Tensor:
+        """Return readouts_BTH, with T = 1, or T = S where each position is answered."""
+        return self.dropout(memory.states_BSH if self.context is None else self.context(memory)[:, None])
+
+    def losses(self, readouts_NH: Tensor, targets_NW: Tensor) -> Tensor:
+        """Return what the numbers of each position cost, N, in standard deviations of train."""
+        wanted_NW1 = ((targets_NW - self.mean_W) / self.deviation_W)[..., None]
+        said_NWQ = self._scaled(readouts_NH)
+        costs_NWQ = self.loss(said_NWQ, wanted_NW1) if self.loss else pinball(said_NWQ, wanted_NW1, self.levels_Q)
+        return costs_NWQ.mean((1, 2))
+
+    def said(self, readouts_BTH: Tensor) -> Tensor:
+        """Return numbers_BTWQ as the targets are: of each its quantiles, ascending (Chernozhukov et al. 2010)."""
+        scaled_BTWQ = self._scaled(readouts_BTH).sort(-1).values
+        return scaled_BTWQ * self.deviation_W[:, None] + self.mean_W[:, None]
+
+    def _scaled(self, readouts: Tensor) -> Tensor:
+        return self.numbers(readouts).to(self.mean_W.dtype).unflatten(-1, (len(self.mean_W), len(self.levels_Q)))

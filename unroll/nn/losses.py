@@ -1,12 +1,34 @@
-"""What training makes small. `cross_entropy` is the specification; training runs `linear_cross_entropy`."""
+"""What training makes small: of tokens, and of numbers.
+
+Of tokens `cross_entropy` is the specification; training runs `linear_cross_entropy`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+
+NUMBERS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "squared": partial(nn.functional.mse_loss, reduction="none"),
+    "absolute": partial(nn.functional.l1_loss, reduction="none"),
+    "huber": partial(nn.functional.huber_loss, reduction="none"),
+}
+"""{name: (said, wanted) -> what each number costs}"""
+
+
+def pinball(said_NWQ: Tensor, wanted_NW1: Tensor, levels_Q: Tensor) -> Tensor:
+    """Return what each quantile of each number costs, N x W x Q (Koenker and Bassett 1978).
+
+    On average it is least where the share `level` of all that is wanted lies below what is said.
+    """
+    short_NWQ = wanted_NW1 - said_NWQ
+    return torch.maximum(levels_Q * short_NWQ, (levels_Q - 1) * short_NWQ)
+
 
 CHUNK = 2**22
 """Logits that are held at a time: they fit where a processor is quick to find them."""

@@ -18,10 +18,10 @@ from unroll.nn.attention import ATTENTIONS, CONTEXTS, Memory, Policy
 from unroll.nn.cells import CELLS, State
 from unroll.nn.decoders import Decoder, DecoderState
 from unroll.nn.encoders import ENCODERS, SequenceEncoder, VectorEncoder
-from unroll.nn.heads import Classifier, Tagger
+from unroll.nn.heads import Classifier, Regressor, Tagger
 from unroll.nn.layers import Frames, OneHot, Table
 from unroll.nn.losses import linear_cross_entropy
-from unroll.params.model import ClassifierParams, DecoderParams, Model, SequenceEncoderParams
+from unroll.params.model import ClassifierParams, DecoderParams, Model, RegressorParams, SequenceEncoderParams
 from unroll.params.pipeline import Recipe
 from unroll.params.tokenize import Vectors
 
@@ -71,7 +71,7 @@ class Outcome:
 
     Attributes:
         loss: mean nats over the real output positions, label smoothing included: what training makes small.
-        nats_N: -log p of each label there, without it.
+        nats_N: -log p of each label there, without it; of numbers, what their loss makes of them.
         policy, final: as in `Reading`.
     """
 
@@ -155,6 +155,26 @@ class Network(nn.Module):
         return Reading(readouts_ND, weight_CD, bias_C, labels_N, chosen, memory.final)
 
 
+class Regression(Network):
+    """One-to-one, n-to-one and n-to-n where what is answered is numbers: there is no vocabulary, and no softmax."""
+
+    head: Regressor  # type: ignore[assignment]  # which has no logits
+
+    def forward(
+        self,
+        batch: Batch,
+        candidates: Candidates | None = None,
+        own: float = 0.0,
+        start: tuple[State, ...] | None = None,
+        smoothing: float = 0.0,
+    ) -> Outcome:
+        """Return how well a batch is answered; of the arguments but the first, numbers have no use."""
+        memory = self.encode(batch.source_BS, batch.source_lengths_B)
+        mask_BT = batch.mask_BT
+        losses_N = self.head.losses(self.head(memory)[mask_BT], batch.output_BT[mask_BT])
+        return Outcome(losses_N.mean(), losses_N.detach(), None, memory.final)
+
+
 class EncoderDecoder(Network):
     """One-to-n and n-to-m: a decoder that looks back at what the encoder leaves (Sutskever 2014, Bahdanau 2015)."""
 
@@ -204,15 +224,20 @@ class LanguageModel(Network):
         return self.head.logits(output_BH), replace(state, layers=layers)
 
 
-HEADS: dict[str, type[Classifier] | type[Tagger] | type[Decoder]] = {
+HEADS: dict[str, type[Classifier] | type[Tagger] | type[Regressor] | type[Decoder]] = {
     "classifier": Classifier,
     "tagger": Tagger,
     "language_model": Tagger,
+    "regressor": Regressor,
     "decoder": Decoder,
 }
 
 
-NETWORKS: dict[str, type[Network]] = {"decoder": EncoderDecoder, "language_model": LanguageModel}
+NETWORKS: dict[str, type[Network]] = {
+    "decoder": EncoderDecoder,
+    "language_model": LanguageModel,
+    "regressor": Regression,
+}
 """{head: how it goes with an encoder}; the others answer from the memory alone"""
 
 
@@ -226,7 +251,7 @@ def check(recipe: Recipe) -> None:
     named: list[tuple[str, str, Mapping[str, object]]] = [("head.kind", head.kind, HEADS)]
     if isinstance(encoder, SequenceEncoderParams):
         named.append(("encoder.cell", encoder.cell, CELLS))
-    if isinstance(head, ClassifierParams | DecoderParams):
+    if isinstance(head, ClassifierParams | DecoderParams | RegressorParams) and head.context:
         named.append(("head.context", head.context, CONTEXTS))
     if isinstance(head, DecoderParams):
         named += [("head.cell", head.cell, CELLS), ("head.attention", head.attention, ATTENTIONS)]
@@ -259,11 +284,13 @@ def build(recipe: Recipe, sizes: Mapping[str, int], vectors: Mapping[str, np.nda
     global generator: seed it first.
 
     Args:
-        sizes: the vocabulary of each side.
+        sizes: the vocabulary of each side; of vectors their width is known.
     Raises:
         ParamsError: as `check`.
     """
     check(recipe)
+    target = recipe.tokenize.target
+    sizes = {**sizes, "target": target.width} if isinstance(target, Vectors) else sizes
     embeddings = {side: _embedding(recipe, side, sizes[side], vectors.get(side)) for side in ("source", "target")}
     source = embeddings["target" if recipe.tokenize.joint else "source"]
     settings = recipe.model
@@ -277,8 +304,8 @@ def build(recipe: Recipe, sizes: Mapping[str, int], vectors: Mapping[str, np.nda
 
 
 def _embedding(recipe: Recipe, side: str, size: int, vectors: np.ndarray | None) -> nn.Module:
-    if side == "source" and isinstance(recipe.tokenize.source, Vectors):
-        return Frames(recipe.tokenize.source.width)
+    if isinstance(reads := getattr(recipe.tokenize, side), Vectors):
+        return Frames(reads.width)
     if recipe.embed.kind == "one_hot":
         return OneHot(size)
     table = np.zeros((size, recipe.embed.dimensions)) if vectors is None else vectors

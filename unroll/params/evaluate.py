@@ -54,7 +54,14 @@ class Tag(Section):
     batch_sentences: Count
 
 
-Search = Annotated[Beam | Sample | Rank | Tag, Field(discriminator="kind")]
+class Estimate(Section):
+    """Real numbers, and the interval of a head that has learnt quantiles."""
+
+    kind: Literal["estimate"]
+    batch_sentences: Count
+
+
+Search = Annotated[Beam | Sample | Rank | Tag | Estimate, Field(discriminator="kind")]
 """How a model answers."""
 
 
@@ -62,7 +69,7 @@ class Evaluate(Section):
     """How the model is scored, and how it answers once it is registered."""
 
     search: Search
-    baseline: Literal["bigram", "trigram", "fourgram", "naive_bayes", "majority", "xz"] | None
+    baseline: Literal["bigram", "trigram", "fourgram", "naive_bayes", "majority", "xz", "median", "ridge"] | None
     """a closed-form model of the same rows, to hold the score against"""
     pictures: Annotated[int, Field(ge=0)]
     """attention heat maps drawn"""

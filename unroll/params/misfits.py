@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from unroll.params.model import (
     DecoderParams,
+    RegressorParams,
     SequenceEncoderParams,
     VectorEncoderParams,
 )
 from unroll.params.prepare import FORMATS, Aligned, Csv, Jsonl, Lines, Table, Tsv
 from unroll.params.tokenize import Labels, Pieces, Vectors
-from unroll.shapes import READS_ON
 
 if TYPE_CHECKING:
     from unroll.params.pipeline import Recipe
@@ -48,11 +48,7 @@ def _steps(params: Recipe) -> int | None:
 
 def _tied_sizes_differ(params: Recipe) -> bool:
     model = params.model
-    return model.tied and _labels_positions(params) and model.encoder.hidden != params.embed.dimensions
-
-
-def _labels_positions(params: Recipe) -> bool:
-    return params.model.head.family in ("tagger", READS_ON)
+    return model.tied and model.head.each_position and model.encoder.hidden != params.embed.dimensions
 
 
 def _parallel(params: Recipe) -> bool:
@@ -153,20 +149,35 @@ MISFITS = (
         "model.head.attention has no memory to look back at where the source is one step: set 'final' or 'none'",
     ),
     Misfit(
-        lambda p: p.model.reverse_source and _labels_positions(p),
-        "model.reverse_source would part the labels from their positions: set false with a tagger",
+        lambda p: p.model.reverse_source and p.model.head.each_position,
+        "model.reverse_source would part the answers from their positions: set false",
     ),
     Misfit(
-        lambda p: p.model.tied and (p.model.head.family == "classifier" or p.embed.kind == "one_hot"),
-        "model.tied needs embeddings of the target, which a classifier and one_hot have not: set false",
+        lambda p: p.model.tied and (p.model.head.family in ("classifier", "regressor") or p.embed.kind == "one_hot"),
+        "model.tied needs embeddings of the target, which a classifier, a regressor and one_hot have not: set false",
     ),
     Misfit(
-        lambda p: p.model.tied and _labels_positions(p) and not p.tokenize.joint,
+        lambda p: p.model.tied and p.model.head.each_position and not p.tokenize.joint,
         "model.tied on a tagger needs one vocabulary for both sides: set tokenize.target null, or tied false",
     ),
     Misfit(
         _tied_sizes_differ,
         "model.tied needs model.encoder.hidden and embed.dimensions to be equal: the output layer is the embedding",
+    ),
+    Misfit(
+        lambda p: isinstance(p.tokenize.target, Vectors) != isinstance(p.model.head, RegressorParams),
+        "tokenize.target.kind 'vectors' and model.head.kind 'regressor' go together: numbers are what it answers",
+    ),
+    Misfit(
+        lambda p: isinstance(p.model.head, RegressorParams) and p.model.head.each_position != (p.shape == "n_to_n"),
+        "model.head.context must be null in the shape n_to_n, where a regressor answers at each position; there alone",
+    ),
+    Misfit(
+        lambda p: (
+            isinstance(p.model.head, RegressorParams)
+            and (p.train.select_by != "loss" or p.train.sampled_softmax > 0 or p.train.label_smoothing > 0)
+        ),
+        "a regressor has no labels: set train.select_by 'loss', sampled_softmax 0 and label_smoothing 0.0",
     ),
     Misfit(
         lambda p: p.model.tied and p.embed.frozen,

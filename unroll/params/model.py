@@ -47,6 +47,11 @@ class HeadParams(Section):
         """The kind of head of the library that it is, or that one's own head is like."""
         return self.kind
 
+    @property
+    def each_position(self) -> bool:
+        """Whether it answers at each position of the source."""
+        return self.family in ("tagger", "language_model")
+
 
 class ClassifierParams(HeadParams):
     """One answer, from C."""
@@ -95,6 +100,30 @@ class DecoderParams(HeadParams):
         return self
 
 
+class RegressorParams(HeadParams):
+    """Real numbers: from C, or from the state at each position. The target is vectors, learnt on the scale of train."""
+
+    kind: Literal["regressor"]
+    context: Name | None
+    """C, as in ClassifierParams; null: an answer at each position of the source"""
+    loss: Literal["squared", "absolute", "huber"]
+    """of a number, in standard deviations of train; huber is squared below 1 and absolute above (Huber 1964)"""
+    quantiles: Annotated[tuple[Fraction, ...], Field(min_length=1)] | None
+    """learn these shares of the answers that lie below, by the pinball loss (Koenker and Bassett 1978), the middle one
+    being the answer and the outer ones its interval; null: one number, by `loss`"""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> RegressorParams:
+        levels = self.quantiles or (0.5,)
+        if list(levels) != sorted(set(levels)) or len(levels) % 2 == 0 or not all(0 < level < 1 for level in levels):
+            raise ValueError(f"quantiles {list(levels)} must ascend from above 0 and be odd in number: [0.1, 0.5, 0.9]")
+        return self
+
+    @property
+    def each_position(self) -> bool:
+        return self.context is None
+
+
 class OwnHead(HeadParams):
     """A head of one's own; what else stands here is for that head, see `unroll.nn.heads`."""
 
@@ -114,6 +143,7 @@ HEADS = {
     "tagger": TaggerParams,
     "language_model": LanguageModelParams,
     "decoder": DecoderParams,
+    "regressor": RegressorParams,
 }
 
 
@@ -130,6 +160,7 @@ Head = Annotated[
     | Annotated[TaggerParams, Tag("tagger")]
     | Annotated[LanguageModelParams, Tag("language_model")]
     | Annotated[DecoderParams, Tag("decoder")]
+    | Annotated[RegressorParams, Tag("regressor")]
     | Annotated[OwnHead, Tag("own")],
     Discriminator(_kind),
 ]

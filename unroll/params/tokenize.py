@@ -32,7 +32,7 @@ class Labels(Section):
 
 
 class Vectors(Section):
-    """No tokens: numbers parted by spaces are a vector, semicolons part vectors."""
+    """No tokens: numbers parted by spaces are a vector, semicolons part vectors; a number alone is a vector of one."""
 
     kind: Literal["vectors"]
     width: Size
@@ -54,7 +54,7 @@ class Tokenize(Section):
     """Text <-> ids, or <-> vectors, for each side."""
 
     source: Annotated[Pieces | Labels | Vectors, Field(discriminator="kind")]
-    target: Annotated[Pieces | Labels, Field(discriminator="kind")] | None
+    target: Annotated[Pieces | Labels | Vectors, Field(discriminator="kind")] | None
     """null: one vocabulary for both sides, learnt from both"""
     typed: Typed | None
     """null: a text is read as it is typed"""
@@ -67,5 +67,5 @@ class Tokenize(Section):
     @model_validator(mode="after")
     def _targets_have_tokens(self) -> Tokenize:
         if self.joint and self.source.kind == "vectors":
-            raise ValueError("target must be given where the source is vectors: what is answered is made of tokens")
+            raise ValueError("target must be given where the source is vectors: say what the answer is made of")
         return self

@@ -17,8 +17,9 @@ from torch import Tensor
 from unroll.data.ids import EOS, GO, Items
 from unroll.errors import ParamsError
 from unroll.nn.attention import Memory
+from unroll.nn.heads import Regressor
 from unroll.nn.model import EncoderDecoder
-from unroll.params.evaluate import Beam, Rank, Sample, Search, Tag
+from unroll.params.evaluate import Beam, Estimate, Rank, Sample, Search, Tag
 from unroll.predict.repeats import Unrepeated
 from unroll.predict.search import Hypothesis, Step, beam_search, chooser, greedy, sample
 
@@ -214,6 +215,19 @@ def _(search: Tag, predictor: Any, asked: Asked) -> list[list[Hypothesis]]:
     return [
         [Hypothesis(ids[:length].tolist(), float(scores[:length].sum()) / max(length, 1), np.zeros((length, length)))]
         for ids, scores, length in zip(ids_BS, scores_BS, map(len, asked.rows), strict=True)
+    ]
+
+
+@answer.register
+def _(search: Estimate, predictor: Any, asked: Asked) -> list[list[Hypothesis]]:
+    """Return the numbers that a regressor says, once or at each position."""
+    memory, _ = predictor.memory(asked.rows)
+    head = cast(Regressor, predictor.model.head)
+    numbers_BTWQ = head.said(head(memory)).cpu().numpy()
+    counts = [len(row) if predictor.recipe.model.head.each_position else 1 for row in asked.rows]
+    return [
+        [Hypothesis([], 0.0, np.zeros((0, len(row))), numbers_TWQ=numbers_TWQ[:count])]
+        for row, count, numbers_TWQ in zip(asked.rows, counts, numbers_BTWQ, strict=True)
     ]
 
 

@@ -19,6 +19,7 @@ from unroll.data.batches import Batch, Streams, make_batch, source_batch
 from unroll.data.copying import whole
 from unroll.data.ids import SPECIAL, UNK, Items
 from unroll.data.normal import normalize, printable
+from unroll.data.numbers import written
 from unroll.data.restoring import put_back, restore
 from unroll.data.tokenizers import ItemReader, Tokenizer
 from unroll.data.typed import Normalizer, Part, Sentence
@@ -54,13 +55,15 @@ class Prediction:
     Attributes:
         text: the answer.
         score: what the search makes of it, log-probabilities all: of a class; a token's mean of labels and of drawn
-            texts; over length ** length_penalty of what a beam found. Comparable among the answers to one text.
+            texts; over length ** length_penalty of what a beam found. Comparable among the answers to one text. 0 of
+            numbers, which have none.
         source_tokens: what the model read, in the order of the text.
         target_tokens: what it said.
         weights_TS: where it looked: a row for each target token, a column for each source token.
         scored: how many source positions it compared for that, over all target tokens.
         truncated: the text was too long and only its beginning was read.
         cut_off: the answer did not come to its end: it ran into its length limit, or into a loop.
+        numbers_TWQ: of a regressor what the text says: at each position each number, with its quantiles; else None.
 
     Of a text of several sentences all this is joined, and the score is the mean over what was said.
     """
@@ -73,6 +76,14 @@ class Prediction:
     scored: int
     truncated: bool
     cut_off: bool = False
+    numbers_TWQ: np.ndarray | None = None
+
+    @property
+    def interval(self) -> tuple[str, str] | None:
+        """The lowest and highest quantile of each number, written as the answer is; None where there is but one."""
+        if self.numbers_TWQ is None or self.numbers_TWQ.shape[-1] < 2:
+            return None
+        return written(self.numbers_TWQ[..., 0]), written(self.numbers_TWQ[..., -1])
 
     def __str__(self) -> str:
         return self.text
@@ -287,6 +298,10 @@ class Predictor:
     def _told(self, read: Sentence, row: Items, hypothesis: Hypothesis) -> tuple[Prediction, Faults]:
         """Return a hypothesis as a person is to see it, and what is wrong with it."""
         surfaces, cut = self.source.tokens(read.text)[:MAX_SOURCE], len(row) > MAX_SOURCE
+        if (numbers_TWQ := hypothesis.numbers_TWQ) is not None:
+            text = written(numbers_TWQ[..., numbers_TWQ.shape[-1] // 2])
+            found = Prediction(text, 0.0, surfaces, [], hypothesis.weights_TS, 0, cut, numbers_TWQ=numbers_TWQ)
+            return found, Faults(lost=False, loops=False, cut=False)
         said = [self.target.vocabulary[index] for index in hypothesis.ids]
         weights_TS = hypothesis.weights_TS[:, : len(surfaces)]
         if self.recipe.model.reverse_source:

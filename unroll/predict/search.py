@@ -76,11 +76,12 @@ class Hypothesis:
     array([0, 1])
 
     Attributes:
-        ids: the tokens, without marks.
+        ids: the tokens, without marks; none of numbers.
         score: its log-probability, the end mark's included, over length ** length_penalty.
         weights_TS: where the model looked as it said each token.
         scored: how many source positions it compared for that, over all tokens.
         cut: it ran into its length limit; its score is that of the tokens it says.
+        numbers_TWQ: of a regressor, in place of tokens: each number's quantiles; None of the others.
     """
 
     ids: list[int]
@@ -88,6 +89,7 @@ class Hypothesis:
     weights_TS: np.ndarray
     scored: int = 0
     cut: bool = False
+    numbers_TWQ: np.ndarray | None = None
 
 
 STRIDE = 320

@@ -33,6 +33,8 @@ def row(number: int, rank: int, one: Prediction, details: bool) -> dict[str, Any
         "truncated": one.truncated,
         "cut_off": one.cut_off,
     }
+    if one.interval:
+        found["interval"] = one.interval
     if details:
         found |= {
             "source_tokens": one.source_tokens,

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from unroll.data.batches import pad
 from unroll.data.ids import EOS, GO, Items
-from unroll.data.tokenizers import ItemReader
+from unroll.data.tokenizers import ItemReader, Tokenizer
 from unroll.data.typed import Sentence
 from unroll.nn.attention import Memory
 from unroll.nn.losses import CHUNK
@@ -67,7 +67,8 @@ class Stepper(Predictor):
         how = predictor.search, predictor.decode, predictor.normalizer
         super().__init__(predictor.model, readers, predictor.recipe, *how)
         self.alternatives = alternatives
-        self._ids = {piece: number for number, piece in enumerate(self.target.vocabulary)}
+        spoken = isinstance(self.target, Tokenizer)  # numbers have no steps
+        self._ids = {piece: number for number, piece in enumerate(self.target.vocabulary)} if spoken else {}
         self._ends = self.recipe.reads_on or self.recipe.model.head.family == "decoder"
 
     def stream(  # type: ignore[override]  # a list of answers is only read
@@ -95,6 +96,8 @@ class Stepper(Predictor):
     @torch.inference_mode()
     def _stepped(self, rows: Sequence[Items], answers: Sequence[Sequence[Prediction]]) -> list[list[Stepped]]:
         """Return the answers to each row with their steps."""
+        if not self._ids:
+            return [[Stepped(**vars(one)) for one in found] for found in answers]
         said = [
             (row[:MAX_SOURCE], [self._ids[token] for token in one.target_tokens])
             for row, found in zip(rows, answers, strict=True)

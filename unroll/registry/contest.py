@@ -12,6 +12,7 @@ from unroll.artifacts import store
 from unroll.artifacts.manifest import identity
 from unroll.errors import IntegrityError, UnrollError
 from unroll.evaluate import significance
+from unroll.evaluate.scores import LESS_IS_BETTER
 from unroll.params.register import Register
 from unroll.registry import card
 from unroll.registry.card import Answers
@@ -31,10 +32,9 @@ UNITS = {
     "nats_per_letter": (1, 3, "nats per letter"),
     "perplexity": (1, 3, "nats per token"),
     "bits_per_letter": (1, 3, "nats per token"),
+    "mae": (1, 4, "less of mean absolute error"),
 }
 """{main score: (what a difference of its rows is multiplied by, its decimals, what it is then)}"""
-LESS_IS_BETTER = {"nats_per_letter", "perplexity", "bits_per_letter"}
-"""main scores"""
 PLAIN = (1, 3)
 """of a score that is not among them"""
 Anew = Callable[["ModelVersion"], Answers]

@@ -61,6 +61,7 @@ class Answer(BaseModel):
     score: float | None = Field(description="comparable among the answers to one text")
     truncated: bool = Field(description="only the beginning of the text was read")
     cut_off: bool = Field(description="the answer did not come to its end")
+    interval: tuple[str, str] | None = Field(None, description="of numbers: the lowest and highest quantile of each")
     source_tokens: list[str] | None = None
     target_tokens: list[str] | None = None
     alignments: list[tuple[int, int]] | None = Field(

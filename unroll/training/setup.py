@@ -54,7 +54,10 @@ def first_model(recipe: Recipe, folders: Folders) -> Network:
     sizes = {side: len(tokenizers.load(folders.tokenized, side)) for side in SIDES}
     found = {side: folders.embedded / f"{side}.safetensors" for side in SIDES}
     vectors = {side: tables.load(folders.embedded, side) for side, path in found.items() if path.exists()}
-    return model.build(recipe, sizes, vectors)
+    network = model.build(recipe, sizes, vectors)
+    if isinstance(network, model.Regression):
+        network.head.take_scale(Ids(folders.tokenized, "train", "target").ids)
+    return network
 
 
 def set_up(network: Network, recipe: Recipe, folders: Folders, fabric: Fabric) -> Training:

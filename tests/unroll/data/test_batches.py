@@ -94,7 +94,8 @@ def test_a_tagger_says_a_label_at_each_position() -> None:
 
 
 def test_a_tagger_without_a_label_for_each_item_is_refused_in_one_line() -> None:
-    with pytest.raises(DataError, match=r"^a row has 2 items and 1 labels, .* kinds that part both sides alike$"):
+    expected = r"^a row has 2 items and 1 labels or numbers, .* kinds that part both sides alike$"
+    with pytest.raises(DataError, match=expected):
         make_batch([np.ones((2, 8), np.float32)], [np.array([5])], recipe("frames"))
 
 
@@ -318,3 +319,19 @@ def test_the_recipe_says_how_many_streams_and_how_long(corpus: tuple[Ids, Ids]) 
     assert first.output_BT.shape == (8, 16)
     said = joined(list(found.epoch(1)))[1]
     assert said[said != PAD].tolist() == text_of([corpus[0][row].tolist() for row in range(500)])
+
+
+def test_numbers_to_be_answered_are_padded_with_none() -> None:
+    sources = [np.ones((2, 1), np.float32), np.ones((1, 1), np.float32)]
+    targets = [np.array([[0.0], [2.0]], np.float32), np.array([[5.0]], np.float32)]
+    settings = recipe(
+        "frames", prepare__corpus__frame=1, tokenize__source__width=1, tokenize__target={"kind": "vectors", "width": 1},
+        model__head={"kind": "regressor", "context": None, "loss": "squared", "quantiles": None},
+        train__select_by="loss", evaluate__search={"kind": "estimate", "batch_sentences": 8},
+    )  # fmt: skip
+    batch = make_batch(sources, targets, settings)
+    assert batch.mask_BT.tolist() == [[True, True], [True, False]]  # a zero is a number
+    assert batch.output_BT[batch.mask_BT].flatten().tolist() == [0.0, 2.0, 5.0]
+    assert batch.tokens == 6
+    with pytest.raises(DataError, match="a row has 2 items and 1 labels or numbers"):
+        make_batch(sources, targets[::-1], settings)

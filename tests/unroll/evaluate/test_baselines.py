@@ -307,3 +307,30 @@ def test_one_row_is_enough() -> None:
     assert baselines.bigram([("a", "b")], [("a", "b")]) < math.log(2)
     assert baselines.trigram([("a", "b")], [("a", "b")], True) < math.log(3)
     assert baselines.naive_bayes([("a", "b")], [("c", "")], "letters") == ["b"]
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_median_of_train_is_said_always() -> None:
+    train = [("", "1 10"), ("", "2 20"), ("", "9 60")]
+    assert baselines.median(train, [("", "2 20"), ("", "4 26")]) == (0 + 0 + 2 + 6) / 4
+
+
+def test_ridge_finds_what_words_add() -> None:
+    rng, worth = random.Random(3), {"good": 1.0, "great": 2.0, "bad": -1.0, "film": 0.0}
+    rows = [(" ".join(words), str(sum(worth[word] for word in words))) for words in product(worth, repeat=4)]
+    rng.shuffle(rows)
+    assert baselines.ridge(rows[:200], rows[200:], vectors=False) < 0.3 * baselines.median(rows[:200], rows[200:])
+
+
+@pytest.mark.parametrize("each", [True, False])
+def test_ridge_reads_vectors_one_by_one_or_as_a_whole(each: bool) -> None:
+    rng = np.random.default_rng(0)
+    rows = []
+    for length in rng.integers(2, 6, 300):
+        values = rng.normal(0, 1, (length, 2)).round(4)
+        wanted = values @ [2.0, -1.0] if each else [values.mean(0) @ [2.0, -1.0]]
+        source = "; ".join(" ".join(map(str, row)) for row in values)
+        rows.append((source, "; ".join(map(str, wanted))))
+    assert baselines.ridge(rows[:200], rows[200:], vectors=True) < 0.02

@@ -15,7 +15,7 @@ Draw = Callable[[float, Path], None]
 
 def curves(number: float, path: Path) -> None:
     columns = {"train_loss": {1: 3.0, 2: number}, "valid_score": {2: 5.0}, "learning_rate": {1: 0.1, 2: 0.2}}
-    plots.curves(columns, "accuracy, %", path)
+    plots.curves(columns, "accuracy, %", "nats per target token", path)
 
 
 def bars(number: float, path: Path) -> None:
@@ -33,6 +33,11 @@ def stress(number: float, path: Path) -> None:
 
 def confusion(number: float, path: Path) -> None:
     plots.confusion(["es", "fr"], np.array([[int(100 * number), 2], [0, 0]]), path)
+
+
+def estimates(number: float, path: Path) -> None:
+    wanted_N = np.linspace(0, 1, 2500)
+    plots.estimates(wanted_N, np.stack([wanted_N - 1, wanted_N * number, wanted_N + 1], 1), path)
 
 
 def lines(number: float, path: Path) -> None:
@@ -53,7 +58,7 @@ def embeddings(number: float, path: Path) -> None:
     plots.embeddings(["milk", "tea", "the"], [0, 0, -1], points, ["milk"], path)
 
 
-PICTURES = [curves, bars, lying, stress, confusion, lines, scans, attention, embeddings]
+PICTURES = [curves, bars, lying, stress, confusion, estimates, lines, scans, attention, embeddings]
 
 
 @pytest.mark.parametrize("draw", PICTURES)
@@ -70,10 +75,11 @@ def test_the_same_numbers_give_the_same_bytes_and_others_do_not(draw: Draw, tmp_
 @pytest.mark.parametrize(
     "draw",
     [
-        lambda path: plots.curves({}, "BLEU", path),
+        lambda path: plots.curves({}, "BLEU", "nats", path),
         lambda path: plots.bars({}, "BLEU", "words", path),
         lambda path: plots.bars({"$x$ _^": (-0.5, 0)}, "$y$", "words", path),
         lambda path: plots.confusion(["$x$"], np.zeros((1, 1), np.int64), path),
+        lambda path: plots.estimates(np.zeros(1), np.zeros((1, 1)), path),
         lambda path: plots.lines({}, "x", "y", path),
         lambda path: plots.scans([], [], path),
         lambda path: plots.scans([np.zeros((1, 1)), np.zeros((40, 8))], ["", "$x_$ " * 20], path),
@@ -87,6 +93,7 @@ def test_the_same_numbers_give_the_same_bytes_and_others_do_not(draw: Draw, tmp_
         "no groups",
         "an odd group",
         "nothing counted",
+        "one number",
         "no lines",
         "no images",
         "images of all sizes",

@@ -91,7 +91,9 @@ def test_runs_of_equal_labels_are_said_once() -> None:
 
 def test_scores_under_stress_stand_beside_those_without() -> None:
     report: dict[str, Any] = {"stress.lower": 8.5, "stress.lower_lost": 0.5, "stress.copied_names": 90.0}
-    assert reports.stressed(Scores([], report, stress={"lower": []})) == (["lower"], [8.5], [9.0])
+    for main, before in (("bleu", 9.0), ("mae", 8.0)):
+        found = Scores([], report | {"main": main}, stress={"lower": []})
+        assert reports.stressed(found) == (["lower"], [8.5], [before])
 
 
 CONFUSION = (["a", "b"], np.array([[1, 0], [1, 2]]))
@@ -104,6 +106,7 @@ CONFUSION = (["a", "b"], np.array([[1, 0], [1, 2]]))
         ("translate", {"answers": [looked(8)]}, {"attention.png"}),
         ("classify", {"groups": {"a": (50.0, 2)}, "confusion": CONFUSION}, {"breakdown.png", "confusion.png"}),
         ("rows", {"rows": [row(1, source="1 2; 3 4")]}, {"scans.png"}),
+        ("rating", {"numbers": (np.arange(3.0), np.ones((3, 1)))}, {"estimates.png"}),
         ("translate", {"stress": {"lower": [row(1)]}}, {"stress.png"}),
         ("language", {"stress": {"lower": [row(1)]}}, set()),
     ],

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from unroll.nn.attention import CONTEXTS, Memory
-from unroll.nn.heads import Classifier, Tagger
-from unroll.params.model import ClassifierParams, TaggerParams
+from unroll.nn.heads import Classifier, Regressor, Tagger
+from unroll.params.model import ClassifierParams, RegressorParams, TaggerParams
 
 B, S, H, V = 3, 4, 6, 11
 
@@ -90,3 +92,55 @@ def test_heads_drop_out_in_training_alone(head: nn.Module) -> None:
     assert not torch.equal(head(seen), head(seen))
     head.eval()
     assert torch.equal(head(seen), head(seen))
+
+
+def regressor(width: int = 2, **settings: Any) -> Regressor:
+    torch.manual_seed(0)
+    params = RegressorParams(
+        **{"kind": "regressor", "context": "mean", "loss": "squared", "quantiles": None} | settings
+    )
+    return Regressor(nn.Identity(), width, H, params, 0.0, tied=False).double()
+
+
+@pytest.mark.parametrize("context", [None, "last", "max"])
+def test_a_regressor_answers_once_or_at_each_position(context: str | None) -> None:
+    head, seen = regressor(context=context), memory()
+    steps = S if context is None else 1
+    assert head(seen).shape == (B, steps, H)
+    assert head.said(head(seen)).shape == (B, steps, 2, 1)
+
+
+def test_a_regressor_learns_on_the_scale_of_its_targets() -> None:
+    head, readouts_NH = regressor(), torch.randn(5, H, dtype=torch.float64)
+    plain = head.said(readouts_NH)
+    losses = head.losses(readouts_NH, plain[..., 0] + torch.tensor([3.0, -3.0]))
+    targets = torch.tensor([[10.0, 7.0], [14.0, 7.0]], dtype=torch.float64)
+    head.take_scale(targets.numpy())  # mean 12 and 7, deviation 2 and none
+    torch.testing.assert_close(head.said(readouts_NH), plain * torch.tensor([[2.0], [1.0]]) + targets.mean(0)[:, None])
+    wanted = head.said(readouts_NH)[..., 0] + torch.tensor([6.0, -3.0])
+    torch.testing.assert_close(losses, torch.full((5,), 9.0, dtype=torch.float64))
+    torch.testing.assert_close(head.losses(readouts_NH, wanted), losses)
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"), [("squared", (0.25 + 16) / 2), ("absolute", (0.5 + 4) / 2), ("huber", (0.125 + 3.5) / 2)]
+)
+def test_each_loss_of_a_regressor_follows_its_formula(loss: str, expected: float) -> None:
+    head, readouts_NH = regressor(loss=loss), torch.randn(1, H, dtype=torch.float64)
+    wanted = head.said(readouts_NH)[..., 0] + torch.tensor([0.5, -4.0])
+    assert head.losses(readouts_NH, wanted).item() == pytest.approx(expected)
+
+
+def test_the_quantiles_of_a_regressor_ascend() -> None:
+    head = regressor(quantiles=(0.1, 0.5, 0.9))
+    said = head.said(torch.randn(50, H, dtype=torch.float64))
+    assert said.shape == (50, 2, 3)
+    assert (said.diff(dim=-1) >= 0).all()
+
+
+@pytest.mark.parametrize("quantiles", [None, (0.2, 0.5, 0.8)])
+def test_the_gradient_of_a_regressor_is_that_of_finite_differences(quantiles: tuple[float, ...] | None) -> None:
+    head = regressor(quantiles=quantiles)
+    readouts_NH = torch.randn(4, H, dtype=torch.float64, requires_grad=True)
+    wanted = torch.randn(4, 2, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda x: head.losses(x, wanted), readouts_NH)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from unroll.nn import losses
-from unroll.nn.losses import cross_entropy, linear_cross_entropy
+from unroll.nn.losses import cross_entropy, linear_cross_entropy, pinball
 
 V, D = 11, 5
 
@@ -77,3 +79,19 @@ def test_with_products_of_bfloat16_it_is_near_and_summed_in_float32(monkeypatch:
     for found, wanted in zip(*(torch.autograd.grad(one, (x, weight, bias)) for one in (loss, exact)), strict=True):
         assert found.dtype == torch.float32
         assert (found - wanted).norm() < 0.02 * wanted.norm()
+
+
+@given(st.lists(st.floats(-9, 9), min_size=1, max_size=20), st.sampled_from([0.1, 0.5, 0.9]))
+def test_the_pinball_loss_is_least_at_the_quantile(numbers: list[float], level: float) -> None:
+    wanted = torch.tensor(numbers, dtype=torch.float64)[:, None, None]
+
+    def cost(said: float) -> float:
+        return float(pinball(torch.full_like(wanted, said), wanted, torch.tensor([level], dtype=torch.float64)).sum())
+
+    best = sorted(numbers)[math.ceil(level * len(numbers)) - 1]
+    assert all(cost(best) <= cost(other) + 1e-9 for other in [*numbers, best - 0.5, best + 0.5])
+
+
+def test_what_falls_short_of_a_high_quantile_costs_more() -> None:
+    said, wanted = torch.tensor([[[1.0, 1.0]]]), torch.tensor([[[3.0]]])
+    assert pinball(said, wanted, torch.tensor([0.1, 0.9])).flatten().tolist() == pytest.approx([0.2, 1.8])

@@ -60,12 +60,20 @@ UNFITTING: list[tuple[str, dict[str, Any], str]] = [
     ("digit", {"prepare.corpus.join": 2}, "model.encoder.kind 'vector' reads one item"),
     ("name", {"model.head.attention": "general"}, "model.head.attention has no memory to look back at"),
     ("caption", {"model.head.attention": "dot"}, "model.head.attention has no memory to look back at"),
-    ("frames", {"model.reverse_source": True}, "model.reverse_source would part the labels from their positions"),
-    ("language", {"model.reverse_source": True}, "model.reverse_source would part the labels from their positions"),
+    ("frames", {"model.reverse_source": True}, "model.reverse_source would part the answers from their positions"),
+    ("language", {"model.reverse_source": True}, "model.reverse_source would part the answers from their positions"),
     ("classify", {"model.tied": True}, "model.tied needs embeddings of the target"),
     ("translate", {"embed.kind": "one_hot"}, "model.tied needs embeddings of the target"),
     ("frames", {"model.tied": True}, "model.tied on a tagger needs one vocabulary for both sides"),
     ("language", {"model.encoder.hidden": 128}, "model.tied needs model.encoder.hidden and embed.dimensions to be"),
+    (
+        "rating",
+        {"tokenize.target": {"kind": "label"}},
+        "tokenize.target.kind 'vectors' and model.head.kind 'regressor'",
+    ),
+    ("rating", {"model.head.context": None}, "model.head.context must be null in the shape n_to_n"),
+    ("rating", {"train.label_smoothing": 0.1}, "a regressor has no labels: set train.select_by 'loss'"),
+    ("rating", {"train.select_by": "accuracy"}, "a regressor has no labels: set train.select_by 'loss'"),
     ("translate", {"embed.frozen": True}, "model.tied and embed.frozen would leave no output layer to learn"),
 ]
 
