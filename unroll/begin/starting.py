@@ -93,15 +93,9 @@ def gathered(files: Sequence[Path]) -> Iterator[Path]:
 
 
 def _rows(found: Look, part: str, folder: Path) -> Iterator[Row]:
-    corpus = parse(_Corpus, {"corpus": found.corpora[part]} | _REST, "new").corpus
-    return readers.read(corpus, folder)
-
-
-_Corpus = Prepare
-_REST = {
-    "unicode": "NFC", "filters": None, "max_rows": None,
-    "split": {"kind": "grouped", "by": "both", "valid": 0.1, "test": 0.1, "largest_component": 50},
-}  # fmt: skip
+    # What stands beside the corpus is chosen by what is counted of it: here it only makes the section whole.
+    beside = {"unicode": "NFC", "filters": None, "max_rows": None, "split": grouped(FEWEST, "both")}
+    return readers.read(parse(Prepare, {"corpus": found.corpora[part]} | beside, "prepare").corpus, folder)
 
 
 def _stock(found: Look, folder: Path) -> Stock:
