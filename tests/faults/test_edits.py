@@ -96,7 +96,8 @@ DECLARED = {
     "cmd": f"{sys.executable} -m tests.faults.armed prepare ${{key}} wait:unroll.data.preparing.prepare:1",
     "params": [{"pipelines/${key}.yaml": ["prepare"]}, "machine.threads"],
     "deps": ["data/${key}/raw", "${item}", "code.py"],
-    "outs": ["data/${key}/prepared", {"reports/${key}/prepare.json": {"cache": False}}],
+    "outs": ["data/${key}/prepared"],
+    "metrics": [{"reports/${key}/prepare.json": {"cache": False}}],  # among outs it would switch the run cache off
 }
 
 
