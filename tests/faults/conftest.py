@@ -112,7 +112,9 @@ class Project:
         return process.returncode, told
 
     def forget(self, stage: str) -> None:
-        """Remove the outputs of a stage, as DVC does before it runs one."""
+        """Remove the outputs of a stage, as DVC does before it runs one, and a training's state that is done."""
+        for mark in self.folder.glob(".unroll/snapshots/mine/*/done"):
+            shutil.rmtree(mark.parent)
         for path in (self.folder / out for out in OUTS[stage]):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
@@ -211,6 +213,7 @@ def undisturbed(
     project = Project(folder)
     for stage in STAGES:
         assert project.run(stage)[0] == 0, stage
+    shutil.rmtree(folder / ".unroll" / "snapshots")  # as by DVC's evaluate
     return project
 
 
