@@ -88,6 +88,16 @@ def book(folder: Path) -> list[Path]:
     return [folder / "book.txt"]
 
 
+def rated(folder: Path) -> list[Path]:
+    worth = {word: place - 3 for place, word in enumerate(FOOD)}
+    rows = [
+        (f"{one} and {other}", f"{worth[one] + worth[other] + RANDOM.random():.3f}") for one in FOOD for other in FOOD
+    ]
+    lines = "".join(f"{text},{number}\n" for text, number in rows * 3)
+    (folder / "ratings.csv").write_text(f"text,rating\n{lines}", encoding="utf-8")
+    return [folder / "ratings.csv"]
+
+
 def names(folder: Path) -> list[Path]:
     (folder / "names.csv").write_text("".join(f"{name};{label}\n" for name, label in NAMES), encoding="utf-8")
     return [folder / "names.csv"]
@@ -109,6 +119,7 @@ JOURNEYS: dict[str, tuple[Callable[[Path], list[Path]], dict[str, str], dict[str
     "words and tags": (columns, {}, SMALL, "the milk waits"),
     "a text": (book, {}, SMALL | {"train.updates": 20, "evaluate.search.max_tokens": 20}, "I like"),
     "names": (names, {}, SMALL, "Dijkboom"),
+    "numbers": (rated, {}, SMALL, "milk and soup"),
     "new names": (names, {"shape": "one_to_n"}, SPEAKING | {"model.encoder.hidden": 16}, "Dutch"),
 }
 EXPECTED = {"a table with a header": "weather", "JSON lines": "weather", "a folder a class": "weather",

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from unroll.begin.roles import SPLITS, Column, Pair, chosen, columns_of
+from unroll.begin.roles import SPLITS, Column, Pair, Role, chosen, columns_of
 from unroll.begin.sniffing import Sniffed, sniff, stem, suffix
 from unroll.data.files import lines
 from unroll.errors import DataError, ParamsError
 
 Section = dict[str, Any]
-Rows = Literal["pairs", "classes", "tags", "running"]
-"""what rows are: two texts, a text and its class, words and their tags, lines of a text"""
+Rows = Literal["pairs", "classes", "numbers", "tags", "running"]
+"""what rows are: two texts, a text and its class, a text and a number, words and their tags, lines of a text"""
 PARTS = ("train", "valid", "test")
 DELIMITED = {",": "commas", ";": "semicolons", "|": "bars", "\t": "tabs"}
 
@@ -212,7 +212,8 @@ def _table(files: Sequence[Path], kinds: dict[Path, Sniffed], wanted: Wanted) ->
     found = next((column for column in columns if column.role == "split"), None)
     if found and len(parts) == 1:
         made = _by_column(made["train"], found, header, rows)
-    kind: Rows = "tags" if tagged else "classes" if pair.target.role == "class" else "pairs"
+    kinds_of: dict[Role, Rows] = {"class": "classes", "number": "numbers"}
+    kind = "tags" if tagged else kinds_of.get(pair.target.role, "pairs")
     return Look(kind, made, _told(files, first, header, columns, pair, found))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Literal, NamedTuple
 
 from unroll.data.headers import numeric
@@ -85,7 +85,7 @@ def chosen(columns: Sequence[Column], source: str | None, target: str | None, wh
 
     Raises:
         ParamsError: there is no such column.
-        DataError: no column is a text, or nothing is to be learnt of it but numbers.
+        DataError: no column is a text, or nothing is to be learnt of it.
     """
     texts = sorted((one for one in columns if one.role == "text"), key=lambda one: one.letters, reverse=True)
     read = named(columns, source, "--source") if source else None
@@ -98,24 +98,18 @@ def chosen(columns: Sequence[Column], source: str | None, target: str | None, wh
         raise DataError(f"{where}: no column is a text ({_told(columns)}); for rows of numbers begin with "
                         "pipelines/rows.yaml, or say --source COLUMN")  # fmt: skip
     said = said or _label(columns) or next((one for one in columns if one.role == "text" and one != read), None)
-    said = said or next((one for one in columns if one.role == "class" and one != read), None)
-    if said is None or said.role == "number":
-        number = said or next((one for one in columns if one.role == "number"), None)
-        if number is None:
-            raise DataError(f"{where}: nothing beside the text '{read.name}' to learn ({_told(columns)}); say --target")
-        raise DataError(
-            f"{where}: column '{number.name}' holds numbers, {number.distinct:,} of them in what was looked at: they "
-            "are no classes, and numbers are not forecast yet; say --target COLUMN for another one"
-        )
+    said = said or next((one for one in columns if one.role in ("class", "number") and one != read), None)
+    if said is None:
+        raise DataError(f"{where}: nothing beside the text '{read.name}' to learn ({_told(columns)}); say --target")
     return Pair(read, said)
 
 
 def _label(columns: Sequence[Column]) -> Column | None:
-    """Return the column of classes that is called so, or stands alone beside a single text."""
-    found = [one for one in columns if one.role == "class"]
-    called = [one for one in found if not LABELS.isdisjoint(re.split(r"[\W_]+", str(one.name).lower()))]
-    texts = sum(one.role == "text" for one in columns)
-    return called[0] if called else found[-1] if found and texts == 1 else None
+    """Return the column of classes, or else of numbers, that is called so or stands alone beside a single text."""
+    found = [[one for one in columns if one.role == role] for role in ("class", "number")]
+    called = [one for one in chain(*found) if not LABELS.isdisjoint(re.split(r"[\W_]+", str(one.name).lower()))]
+    lone = (found[0] or found[1])[-1:] if sum(one.role == "text" for one in columns) == 1 else []
+    return next(iter(called + lone), None)
 
 
 def named(columns: Sequence[Column], name: str, option: str) -> Column:

@@ -36,6 +36,7 @@ TASKS = {
     "spellings": Task("n_to_m", "translate", 40),
     "classes": Task("n_to_one", "classify", 18),
     "names": Task("n_to_one", "classify", 35),
+    "numbers": Task("n_to_one", "estimate", 20),
     "tags": Task("n_to_n", "tag", 30),
     "letters": Task("n_to_n", "generate", 51),
     "words": Task("n_to_n", "generate", 104),
@@ -153,6 +154,7 @@ BEAM = {
 }  # fmt: skip
 RANK = {"kind": "rank", "batch_sentences": 256}
 TAG = {"kind": "tag", "batch_sentences": 64}
+ESTIMATE = {"kind": "estimate", "batch_sentences": 256}
 
 
 def _sample(temperature: float, top_p: float, max_tokens: int) -> Section:
@@ -212,6 +214,18 @@ def _classes(stock: Stock, _: bool) -> dict[str, Section | None]:
                         patience=10),
         "evaluate": _evaluate(RANK, "naive_bayes", 500 if copies else None),
     }  # fmt: skip
+
+
+def _numbers(stock: Stock, _: bool) -> dict[str, Section | None]:
+    made, rows = _classes(stock, False), stock.rows
+    source = made["tokenize"]["source"]  # type: ignore[index]
+    head = {"kind": "regressor", "context": "max", "loss": "squared", "quantiles": [0.1, 0.5, 0.9]}
+    return made | {
+        "tokenize": {"source": source, "target": {"kind": "vectors", "width": 1}, "typed": None},
+        "model": _model(_reader(128), head, 0.5),
+        "train": _train(_updates(8, rows / 64, 300, 3_000), 64, 0.002, patience=10),
+        "evaluate": _evaluate(ESTIMATE, "ridge", 500 if made["noise"] else None),
+    }
 
 
 def _names(stock: Stock, _: bool) -> dict[str, Section | None]:
@@ -286,6 +300,6 @@ def _new_names(stock: Stock, _: bool) -> dict[str, Section | None]:
 
 
 MADE: dict[str, Callable[[Stock, bool], dict[str, Section | None]]] = {
-    "pairs": _pairs, "spellings": _spellings, "classes": _classes, "names": _names, "tags": _tags,
+    "pairs": _pairs, "spellings": _spellings, "classes": _classes, "names": _names, "numbers": _numbers, "tags": _tags,
     "letters": _running, "words": _running_words, "new names": _new_names,
 }  # fmt: skip

@@ -126,6 +126,8 @@ def _task(found: Look, stock: Stock, wanted: Wanted) -> str:
         task = "spellings" if short and target.length <= 1.5 else "pairs"
     elif found.rows == "classes":
         task = "new names" if wanted.turned else "names" if short else "classes"
+    elif found.rows == "numbers":
+        task = "numbers"
     elif found.rows == "running":
         task = "words" if source.characters >= WORDS_FROM and source.spaced and not short else "letters"
     else:
@@ -219,6 +221,7 @@ def _title(task: str) -> str:
     return {
         "pairs": "n-to-m: a text -> a text,", "spellings": "n-to-m: a word -> a word, letter by letter,",
         "classes": "n-to-one: a text -> its class,", "names": "n-to-one: a name -> its class, by its letters,",
+        "numbers": "n-to-one: a text -> a number,",
         "tags": "n-to-n: words -> their tags,", "letters": "n-to-n: a letter -> the next one,",
         "words": "n-to-n: a word -> the next one,", "new names": "one-to-n: a class -> new texts,",
     }[task]  # fmt: skip
@@ -235,6 +238,9 @@ def _said(found: Look, stock: Stock, task: str, split: Section) -> Iterator[str]
         yield stock.classes(target)
     elif task == "new names":
         yield stock.classes(source)
+    elif task == "numbers":
+        numbers = sorted(map(float, target.texts))
+        yield f"said: numbers, from {numbers[0]:g} to {numbers[-1]:g}"
     elif task == "tags":
         yield f"{len(target.words):,} tags: {', '.join(tag for tag, _ in target.words.most_common(8))}"
     elif task in ("pairs", "spellings"):

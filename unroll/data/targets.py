@@ -32,5 +32,6 @@ def refuse_numbers(counts: Counter[str]) -> None:
     if are_numbers(counts):
         raise DataError(
             f"prepare.corpus: the targets are {len(counts):,} numbers: each would be a class of its own, and a number "
-            "that train lacks could never be said; call classes by words in target_names, or take another target"
+            "that train lacks could never be said; let a regressor say them, as in pipelines/sentiment.yaml, or call "
+            "classes by words in target_names"
         )
