@@ -70,7 +70,7 @@ coverage: $(STAMP) ## the tests alone, with what they do not reach
 	$(BIN)/pytest $(WORKERS) $(COVER)
 
 faults: $(STAMP) ## what goes wrong on real machines, done on purpose (KILLS=200: so many more at random moments; FAULTS=all: every operation of every stage fails in turn)
-	$(BIN)/pytest $(WORKERS) tests/faults tests/unroll/serve --durations 5
+	FAULTS=$(or $(FAULTS),some) $(BIN)/pytest $(WORKERS) tests/faults tests/unroll/serve --durations 5
 
 lint: $(STAMP) ## ruff and mypy alone
 	$(BIN)/ruff check

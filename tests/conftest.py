@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ from unroll import processes
 # Before torch is there: as many workers run as there are cores, and none is to keep another from its own.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 processes.wait_briefly()
+# What is begun in the background may have been told to mind no Ctrl-C, and would hand that on to what it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from tests import recipes, tiny  # noqa: E402
 from unroll.data.readers import READERS  # noqa: E402

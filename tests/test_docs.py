@@ -74,6 +74,7 @@ def test_what_is_loaded_from_elsewhere_is_found(tmp_path: Path, name: str, text:
 
 def test_the_notebook_runs(tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNROLL_MODEL", str(tiny_model_folder))
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # a stage that ran here before draws into files
     for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR"):  # nothing is left in the user's own
         monkeypatch.setenv(name, str(tmp_path / name))
     notebook = read_myst_markdown_notebook((ROOT / "docs/first.md").read_text(encoding="utf-8"))

@@ -38,6 +38,8 @@ RANKS = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
 """What torchrun and Fabric tell each of several processes: whole numbers."""
 DIE_WITH_PARENT = 1
 """Linux's PR_SET_PDEATHSIG."""
+NO_LIBRARY = 127
+"""What glibc's loader exits with where it finds no memory."""
 _guard = 0
 
 
@@ -112,12 +114,12 @@ def _watch(watched: int, interrupted: list[bool]) -> NoReturn:
     code = os.waitstatus_to_exitcode(os.waitpid(watched, 0)[1])
     if code == DEFECT:
         os._exit(1)
-    if code in (0, -signal.SIGTERM) or code > 1:
+    if code in (0, -signal.SIGTERM) or (code > 1 and code != NO_LIBRARY):
         os._exit(code if code >= 0 else TERMINATED)
     if -code == signal.SIGINT and interrupted:  # a terminal tells both
         print("unroll: interrupted", file=sys.stderr)
         os._exit(128 - code)
-    found = {1: "was ended by a library", -signal.SIGKILL: "was killed"}
+    found = dict.fromkeys((1, NO_LIBRARY), "was ended by a library") | {-signal.SIGKILL: "was killed"}
     what = found.get(code) or f"crashed in a library ({signal.Signals(-code).name})"
     told = f"the process {what}, most likely for want of memory; {LOWER.partition('; ')[2]}; then run it again"
     print(f"unroll: {told}", file=sys.stderr)

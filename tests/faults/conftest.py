@@ -34,6 +34,10 @@ TINY = QUICK | {
 }  # fmt: skip
 
 
+LONG = ["test_injected.py", "test_small_disks.py", "test_surroundings.py"]
+"""Of `make faults` alone: they take as long as all others together."""
+collect_ignore = [] if "FAULTS" in os.environ else LONG
+
 STAGES = ("fetch", "prepare", "tokenize", "embed", "train", "evaluate", "register")
 OUTS = {
     "fetch": ("data/mine/raw",),

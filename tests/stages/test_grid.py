@@ -96,6 +96,13 @@ def write_questions(raw: Path) -> None:
     (raw / "glove.6B.50d.txt.bz2").write_bytes(bz2.compress(vectors.encode()))
 
 
+def write_reviews(raw: Path) -> None:
+    rng, worth = random.Random(1), {"good": 2, "clever": 1, "dull": -1, "bad": -2}
+    rows = [rng.choices([*worth], k=rng.randint(3, 9)) for _ in range(400)]
+    lines = "".join(f"{n},{sum(map(worth.get, row)) / 3},{' '.join(row)} film {n}\n" for n, row in enumerate(rows))
+    (raw / "snippets.csv.gz").write_bytes(gzip.compress(f"id,sentiment,text\n{lines}".encode(), mtime=0))
+
+
 def write_raw(params: Pipeline, folders: Folders) -> None:
     """Write files of the names and forms that the pipeline would fetch, in them little."""
     source: Any = params.prepare.corpus
@@ -103,7 +110,7 @@ def write_raw(params: Pipeline, folders: Folders) -> None:
         if source.format == "tsv":
             write_pairs(raw)
         elif source.format == "csv":
-            write_questions(raw)
+            (write_questions if source.file == "trec.csv" else write_reviews)(raw)
         elif source.format == "table":
             write_scans(raw)
         elif params.reads_on:

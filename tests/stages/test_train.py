@@ -18,6 +18,8 @@ from unroll.registry import tracking
 from unroll.training import setup
 from unroll.training.planning import ROUND_UPDATES, ROUNDS, WARM, pace_of
 
+BF16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
 
 def again(small: Pipeline, ran: Folders, pipeline: str, **changes: object) -> Folders:
     folders = Folders(ran.root, pipeline)
@@ -79,6 +81,13 @@ def test_the_run_in_mlflow_has_the_curves(ran: Folders) -> None:
         assert "tokens_per_second" in run.data.metrics
 
 
+@pytest.mark.skipif(BF16, reason="says what a processor without bf16 says")
+def test_a_processor_without_bf16_says_so(small: Pipeline, ran: Folders) -> None:
+    with pytest.raises(ResourceError, match=r"train\.precision: this processor has no products in bf16"):
+        again(small, ran, "no_bf16", train__precision="bf16-mixed")
+
+
+@pytest.mark.skipif(not BF16, reason="this processor has no products in bf16")
 def test_mixed_precision_learns(small: Pipeline, ran: Folders) -> None:
     folders = again(small, ran, "mixed_precision", train__precision="bf16-mixed", train__updates=40, train__warmup=5)
     with (folders.reports / "curves.csv").open(encoding="utf-8", newline="") as file:

@@ -26,15 +26,15 @@ def is_header(rows: Sequence[Sequence[str]]) -> bool:
     """Return whether the first of some rows names the columns of the others.
 
     Its cells are short words, each once, and no numbers; the first may be empty, above the numbers of the rows. Besides
-    most of them are usual names, or one stands over
-    nothing but numbers, or over a few words that recur and is none of them.
+    most of them are usual names, or one stands over nothing but numbers, or over a few words that recur and is none of
+    them.
 
     >>> is_header([["text", "label"], ["It rains.", "weather"]])
     True
     >>> is_header([["It rains.", "weather"], ["text", "label"]])
     False
     """
-    if len(rows) < 2:
+    if len(rows) < 2 or not rows[0]:
         return False
     first = [cell.strip() for cell in rows[0]]
     if len({cell.lower() for cell in first}) < len(first) or not all(map(_could_be_a_name, first[not first[0] :])):

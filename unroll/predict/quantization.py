@@ -10,6 +10,7 @@ et al. 2019 do this to a translator, with ranges that they measured.)
 from __future__ import annotations
 
 import copy
+from functools import cache
 from typing import Any, cast
 
 import torch
@@ -29,6 +30,19 @@ BOUNDED = (RNN, LSTM, GRU)
 """Cells whose outputs lie within 1."""
 
 
+@cache
+def sums_whole() -> bool:
+    """Return whether oneDNN is there and adds products of bytes in 32 bits.
+
+    Without VNNI, processors add pairs of them in 16 bits, where the largest do not fit.
+    """
+    if not torch.backends.mkldnn.is_available():
+        return False
+    largest = Int8Linear(torch.full((1, 2), 1.0), torch.zeros(1), 1.0, fused=True)
+    x_BD = torch.ones(2, 2)
+    return torch.equal(largest.kernel(x_BD), largest.reference(x_BD))
+
+
 class Int8Linear(nn.Module):
     """W x + b, with W and x rounded to integers.
 
@@ -36,6 +50,7 @@ class Int8Linear(nn.Module):
         weight_GD: W.
         bias_G: b.
         bound: the greatest |x|; what lies beyond is taken for it.
+        fused: whether oneDNN multiplies; None where it does so rightly.
     """
 
     integers: Tensor
@@ -43,7 +58,7 @@ class Int8Linear(nn.Module):
     bias: Tensor
     middle: Tensor
 
-    def __init__(self, weight_GD: Tensor, bias_G: Tensor, bound: float) -> None:
+    def __init__(self, weight_GD: Tensor, bias_G: Tensor, bound: float, fused: bool | None = None) -> None:
         super().__init__()
         scales_G = weight_GD.detach().abs().amax(1).clamp_min(1e-30) / LEVELS
         self.bound, self.out_features = bound, len(weight_GD)
@@ -51,7 +66,7 @@ class Int8Linear(nn.Module):
         self.register_buffer("scales", scales_G)
         self.register_buffer("bias", bias_G.detach())
         self.register_buffer("middle", torch.tensor(ZERO + 0.5))
-        self.fused = torch.backends.mkldnn.is_available() and weight_GD.device.type == "cpu"
+        self.fused = weight_GD.device.type == "cpu" and sums_whole() if fused is None else fused
         if self.fused:
             self.packed = torch.ops.onednn.qlinear_prepack(self.integers, None)
             self.zeros = torch.zeros(len(scales_G), dtype=torch.int64)

@@ -73,7 +73,7 @@ CORPORA: dict[str, Case] = {
     "two gigabytes of line ends, packed": corpus(packed(b"\n" * 2**24, 128), "no text does"),
     "two gigabytes of rows, packed": corpus(packed(b"a b\tc d\tme\n" * 2**20, 190), "no text does"),
     "a packed corpus in a packed one": corpus(gzip.compress(gzip.compress(GOOD)), "not UTF-8"),
-    "an archive in the place of a corpus": corpus(b"PK\x03\x04" + bytes(200), "NUL"),
+    "an archive in the place of a corpus": corpus(b"PK\x03\x04" + bytes(200), "not a zip file"),
     "a damaged packed corpus": corpus(gzip.compress(GOOD)[:40] + b"\xff" * 90, "cannot be read"),
     "UTF-16": corpus(CONTENT.encode("utf-16"), "UTF-16"),
     "half a surrogate": corpus(GOOD + b"milk\tleche \xed\xa0\x80\n", "not UTF-8"),

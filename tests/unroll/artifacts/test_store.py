@@ -168,6 +168,6 @@ def test_a_manifest_that_the_machine_cannot_read_is_not_a_broken_one(
     def fail(*arguments: object, **how: object) -> str:
         raise OSError(errno.EMFILE, "many")
 
-    monkeypatch.setattr(Path, "read_text", fail)
+    monkeypatch.setattr("unroll.plain.read_text", fail)
     with pytest.raises(OSError, match="many"):
         store.verify(tmp_path / "raw", "raw")

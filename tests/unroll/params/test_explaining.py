@@ -18,7 +18,8 @@ from unroll.params.explaining import suggest
         ("tokenize.source.xyz", 9, "tokenize.source.xyz: no such parameter; known here: kind, vocab_size, "
                                    "lowercase, width"),
         ("model.head.kind", "decodr", "model.head: input tag 'decodr' found using 'kind' does not match any of the "
-                                      "expected tags: 'classifier', 'tagger', 'language_model', 'decoder'"),
+                                      "expected tags: 'classifier', 'tagger', 'language_model', 'decoder', "
+                                      "'regressor'"),
         ("registr", {}, "registr: no such parameter; did you mean 'register'?"),
         ("train.clip", ABSENT, "train.clip: is missing; add it (nothing has a default outside the file)"),
         ("register", ABSENT, "register: is missing; add it (nothing has a default outside the file)"),
