@@ -100,7 +100,7 @@ def write_reviews(raw: Path) -> None:
     rng, worth = random.Random(1), {"good": 2, "clever": 1, "dull": -1, "bad": -2}
     rows = [rng.choices([*worth], k=rng.randint(3, 9)) for _ in range(400)]
     lines = "".join(f"{n},{sum(map(worth.get, row)) / 3},{' '.join(row)} film {n}\n" for n, row in enumerate(rows))
-    (raw / "snippets.csv.gz").write_bytes(gzip.compress(f"id,sentiment,text\n{lines}".encode(), mtime=0))
+    (raw / "films.gz").write_bytes(gzip.compress(f"id,sentiment,text\n{lines}".encode(), mtime=0))
 
 
 def write_raw(params: Pipeline, folders: Folders) -> None:
@@ -193,6 +193,7 @@ def test_its_score_leads_its_report_and_is_that_of_its_rows(walked: tuple[Pipeli
             "accuracy": lambda: 100 * total / weight,
             "nats_per_letter": lambda: -total / weight,
             "perplexity": lambda: math.exp(-total / weight),
+            "mae": lambda: -total / weight,
             "bits_per_letter": lambda: -total / math.log(2) / report["letters"],
         }[report["main"]]
         assert report[report["main"]] == pytest.approx(worth(), rel=1e-3)
