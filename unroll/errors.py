@@ -120,7 +120,11 @@ def one_line_from_here() -> None:
         sys.__excepthook__(kind, error, trace)
         sys.exit(DEFECT)
 
-    sys.excepthook = hook
+    def unraisable(found: sys.UnraisableHookArgs) -> None:
+        if not isinstance(found.exc_value, MemoryError):  # of which there may be many before the one that is told
+            sys.__unraisablehook__(found)
+
+    sys.excepthook, sys.unraisablehook = hook, unraisable
 
 
 def told(error: BaseException) -> tuple[str, int] | None:

@@ -119,3 +119,15 @@ def test_an_interruption_is_told_apart(capsys: pytest.CaptureFixture[str]) -> No
     with pytest.raises(SystemExit) as ended, errors.one_line():
         raise KeyboardInterrupt
     assert ended.value.code == 130
+
+
+def test_of_many_failures_for_want_of_memory_the_one_that_counts_is_told() -> None:
+    program = (
+        "from unroll import errors; errors.one_line_from_here()\n"
+        "class Hungry:\n    def __del__(self): raise MemoryError\n"
+        "Hungry()\nraise MemoryError"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ended.returncode == 5
+    assert ended.stderr.startswith("unroll: out of memory")
+    assert ended.stderr.count("\n") == 1
