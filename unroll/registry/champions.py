@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from unroll.artifacts import store
 from unroll.errors import IntegrityError, ParamsError
 from unroll.registry import held
-from unroll.registry.names import CHAMPION, by_alias, or_none, version_of
+from unroll.registry.names import CHAMPION, by_alias, or_none, registered, version_of
 from unroll.registry.tracking import asking, where
 
 if TYPE_CHECKING:
@@ -102,8 +102,7 @@ def known_versions(client: MlflowClient, name: str) -> list[tuple[ModelVersion, 
     """
     model = or_none(lambda: client.get_registered_model(name))
     if model is None:
-        known = ", ".join(sorted(found.name for found in client.search_registered_models())) or "none yet"
-        raise ParamsError(f"{name}: no such model in the {where()}; registered: {known}")
+        raise ParamsError(f"{name}: no such model in the {where()}; {registered(client)}")
     aliases: dict[str, list[str]] = {}
     for alias, number in model.aliases.items():
         aliases.setdefault(str(number), []).append(alias)

@@ -21,7 +21,7 @@ from unroll.errors import ParamsError
 from unroll.folders import PIPELINE_FILES, Folders
 from unroll.registry import card
 from unroll.registry.champions import known_versions
-from unroll.registry.tracking import reaching
+from unroll.registry.tracking import asking
 
 WORKSPACE = "workspace"
 """The revision that is not committed yet: the files here."""
@@ -44,7 +44,7 @@ def of_versions(name: str) -> list[Entry]:
         ParamsError: there is no such model.
         ResourceError: the store cannot be reached.
     """
-    with reaching() as client:
+    with asking() as client:
         found = []
         for version, aliases in known_versions(client, name):
             data, tags = client.get_run(str(version.run_id)).data, version.tags

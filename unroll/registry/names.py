@@ -66,13 +66,17 @@ def version_of(model: str) -> tuple[ModelVersion, Path]:
         return version, _locate(client, version)
 
 
+def registered(client: MlflowClient) -> str:
+    """Say which models are registered."""
+    names = sorted(model.name for model in client.search_registered_models())
+    return f"registered: {', '.join(names) or 'none yet'}"
+
+
 def _known(client: MlflowClient, name: str, alias: str | None) -> str:
     """Return by which aliases a model is known, or else which models are."""
     found = or_none(lambda: client.get_registered_model(name))
     if not found:
-        return (
-            f"registered: {', '.join(sorted(model.name for model in client.search_registered_models())) or 'none yet'}"
-        )
+        return registered(client)
     if alias:
         return f"no version of {name} is called {alias}{suggest(alias, sorted(found.aliases))}; unroll versions {name}"
     return f"unroll versions {name} shows those of {name}"

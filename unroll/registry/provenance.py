@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 from unroll.artifacts.statement import Made
-from unroll.registry.tracking import reaching, store
+from unroll.registry.tracking import is_there, reaching
 
 
 def made(model_sha256: str) -> Made | None:
@@ -17,7 +16,7 @@ def made(model_sha256: str) -> Made | None:
     Raises:
         ResourceError: the store cannot be reached.
     """
-    if store().startswith("sqlite:///") and not Path(store().removeprefix("sqlite:///")).exists():
+    if not is_there():
         return None
     with reaching() as client:
         names = {found.experiment_id: found.name for found in client.search_experiments()}

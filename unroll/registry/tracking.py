@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 TIMEOUT = 30
 """Seconds that a call may wait for a tracking server, except while a model learns."""
+LOCAL = "sqlite:///"
+"""How the address of a store begins that is a file."""
 MOST_METRICS, MOST_PARAMS = 1000, 100
 """What MLflow takes in one call."""
 
@@ -42,13 +44,13 @@ def root() -> Path:
 
 def store() -> str:
     """Return the tracking URI: MLFLOW_TRACKING_URI, or else an SQLite file in the repository."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root() / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"{LOCAL}{root() / 'mlflow.db'}"
 
 
 def artifact_folder() -> Path | None:
     """Return where artifacts lie: beside an SQLite file; a server keeps them where it pleases."""
-    path = Path(store().removeprefix("sqlite:///"))
-    return path.resolve().parent / "mlartifacts" if store().startswith("sqlite:///") else None
+    path = Path(store().removeprefix(LOCAL))
+    return path.resolve().parent / "mlartifacts" if store().startswith(LOCAL) else None
 
 
 def prepare(timeout: int) -> None:
@@ -100,13 +102,18 @@ def asking() -> Iterator[MlflowClient]:
         ParamsError: there is none.
         ResourceError: as `reaching`.
     """
-    file = store().removeprefix("sqlite:///")
-    if file != store() and not Path(file).exists():
+    if not is_there():
+        file = store().removeprefix(LOCAL)
         raise ParamsError(
             f"{file}: no such store of models; ask in the project's folder, or name the store in MLFLOW_TRACKING_URI"
         )
     with reaching() as client:
         yield client
+
+
+def is_there() -> bool:
+    """Return whether the store can be asked without being made: a server's may be, a file has to be there."""
+    return not store().startswith(LOCAL) or Path(store().removeprefix(LOCAL)).exists()
 
 
 def where() -> str:
