@@ -25,6 +25,15 @@ def finite(cells: Sequence[str] | Sequence[bytes], where: str) -> np.ndarray:
     return numbers
 
 
+def read(text: str) -> np.ndarray:
+    """Return the vectors that `written` wrote, or whoever wrote a row that was prepared: T x W, in double precision.
+
+    >>> read("0.5 12; 0.25 1e3").tolist()
+    [[0.5, 12.0], [0.25, 1000.0]]
+    """
+    return np.array([vector.split() for vector in text.split(";")], np.float64)
+
+
 def written(rows_TW: np.ndarray) -> str:
     """Return vectors as text, to six digits, as a reader of vectors reads them.
 

@@ -17,6 +17,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from unroll.data.numbers import read
+
 Pairs = Sequence[tuple[str, str]]
 """source and target of each row"""
 Unit = Literal["letters", "words"]
@@ -216,7 +218,7 @@ def _xz_bytes(text: str) -> int:
 
 def median(train: Pairs, test: Pairs) -> float:
     """Return the mean absolute error of always saying the medians of train, which make it least there."""
-    known, wanted = (np.concatenate(_vectors([target for _, target in pairs])) for pairs in (train, test))
+    known, wanted = (np.concatenate([read(target) for _, target in pairs]) for pairs in (train, test))
     return float(np.abs(wanted - np.median(known, axis=0)).mean())
 
 
@@ -235,24 +237,20 @@ def _ridge_error(train: Pairs, test: Pairs, vectors: bool, strength: float) -> f
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import Ridge
 
-    known, wanted = (_vectors([target for _, target in pairs]) for pairs in (train, test))
+    known, wanted = ([read(target) for _, target in pairs] for pairs in (train, test))
     sources = [[source for source, _ in pairs] for pairs in (train, test)]
     if vectors:
         each = any(len(numbers) > 1 for numbers in known)
-        read, asked = (_frames(texts, each) for texts in sources)
+        known_X, asked_X = (_frames(texts, each) for texts in sources)
     else:
         words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
-        read, asked = words.fit_transform(sources[0]), words.transform(sources[1])
-    said = Ridge(strength, solver="lsqr").fit(read, np.concatenate(known)).predict(asked)
+        known_X, asked_X = words.fit_transform(sources[0]), words.transform(sources[1])
+    said = Ridge(strength, solver="lsqr").fit(known_X, np.concatenate(known)).predict(asked_X)
     return float(np.abs(said.reshape(-1) - np.concatenate(wanted).reshape(-1)).mean())
 
 
 def _frames(texts: Sequence[str], each: bool) -> Floats:
-    rows = _vectors(texts)
+    rows = [read(text) for text in texts]
     if each:
         return np.concatenate(rows)
     return np.stack([np.concatenate([row.mean(0), row.std(0), row[0], row[-1]]) for row in rows])
-
-
-def _vectors(texts: Sequence[str]) -> list[Floats]:
-    return [np.array([part.split() for part in text.split(";")], np.float64) for text in texts]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from unroll.data.numbers import read
 from unroll.evaluate import plots
 from unroll.evaluate.curves import read_curves
 from unroll.evaluate.escaping import cell, markdown
@@ -68,7 +69,7 @@ def stressed(scores: Scores) -> tuple[list[str], list[float], list[float]]:
 
 def scan(source: str) -> np.ndarray:
     """Return a picture of vectors: a square of a lone vector, else one vector a line."""
-    frames = np.array([[float(number) for number in frame.split()] for frame in source.split(";")])
+    frames = read(source)
     side = round(frames.size**0.5)
     return frames.reshape(side, side) if len(frames) == 1 and side**2 == frames.size else frames
 
