@@ -112,8 +112,7 @@ def data(pipeline: Pipeline, folders: Folders, aside: Path) -> Checked:
         fetching.fetch(pipeline.fetch, folders.sources, raw)
     elif not (raw / MANIFEST).is_file():
         return Checked([], ["its files are not fetched yet, so its rows were not read"])
-    wrong = [error for corpus in _corpora(pipeline) for error in _unreadable(corpus, raw)]
-    return Checked(wrong, []) if wrong else _prepared(pipeline, raw, aside)
+    return _prepared(pipeline, raw, aside)
 
 
 def _corpora(pipeline: Pipeline) -> list[Corpus]:
@@ -136,8 +135,8 @@ def _prepared(pipeline: Pipeline, raw: Path, aside: Path) -> Checked:
     folder.mkdir()
     try:
         report = preparing.prepare(pipeline.prepare, raw, folder)
-    except UnrollError as error:
-        return Checked([error], [])
+    except UnrollError as error:  # which is of the first corpus that cannot be read: others may be as bad
+        return Checked([wrong for corpus in _corpora(pipeline) for wrong in _unreadable(corpus, raw)] or [error], [])
     said = [preparing.summary(report)]
     if not isinstance(pipeline.tokenize.target, Labels):
         return Checked([], said)

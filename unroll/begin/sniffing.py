@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from unroll.data.files import lines
-from unroll.data.headers import is_header
+from unroll.data.headers import LOOKED_AT, is_header
 from unroll.errors import DataError
 
-LOOKED_AT = 1000
-"""lines"""
 DELIMITERS = (",", ";", "|")
 PLAIN = (".gz", ".bz2", ".xz", ".zst", ".zip")
 """suffixes that say how a file is packed, and nothing of what is in it"""
