@@ -90,9 +90,6 @@ def processes_of(recipe: Recipe) -> Fabric:
     started = int(os.environ.get("WORLD_SIZE", count))
     if started != count:
         raise ParamsError(f"machine.processes is {count}, but {started} were started; make the two equal")
-    bf16 = recipe.train.precision == "bf16-mixed" and machine.accelerator == "cpu"
-    if bf16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        raise ResourceError("train.precision: this processor has no products in bf16 (avx512 or amx): set 32-true")
     try:
         strategy = "ddp" if count > 1 else "auto"
         precision = recipe.train.precision
@@ -101,6 +98,9 @@ def processes_of(recipe: Recipe) -> Fabric:
         raise ResourceError(
             f"machine.accelerator: {machine.accelerator} cannot be used here ({error}); set cpu"
         ) from None
+    on_cpu = fabric.device.type == "cpu"
+    if precision == "bf16-mixed" and on_cpu and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        raise ResourceError("train.precision: this processor has no products in bf16 (avx512 or amx): set 32-true")
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     fabric.launch()
     return fabric
