@@ -152,7 +152,7 @@ def translate(
     predictor = _predictor("translate", model, threads, public_key)
     search = _search("translate", predictor, {"beam": beam, "int8": int8, "shortlist": shortlist})
     asked = _stepping(predictor, steps, alternatives)
-    show = _row if as_json else _plain(lambda found: _translated(found, scores, alignments))
+    show = _show(lambda found: _translated(found, scores, alignments), as_json)
     _answer(asked, search, texts, n_best, show)
 
 
@@ -181,7 +181,7 @@ def generate(
     wanted = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "max_tokens": max_tokens, "seed": seed}
     search = _search("generate", predictor, wanted)
     asked = _stepping(predictor, steps, alternatives)
-    show = _row if as_json else _plain(lambda found: _scored(found.text, found.score, scores))
+    show = _show(lambda found: _scored(found.text, found.score, scores), as_json)
     _answer(asked, search, prompts or _prompts(), count, show)
 
 
@@ -198,7 +198,7 @@ def classify(
     """Name the class of each text, a line for each answer."""
     predictor = _predictor("classify", model, threads, public_key)
     search = _search("classify", predictor, {})
-    show = _row if as_json else _plain(lambda found: _scored(found.text, math.exp(found.score), scores))
+    show = _show(lambda found: _scored(found.text, math.exp(found.score), scores), as_json)
     _answer(predictor, search, texts, n_best, show)
 
 
@@ -213,7 +213,7 @@ def estimate(
 ) -> None:
     """Say the number of each text, or one for each of its items: a line for each text."""
     predictor = _predictor("estimate", model, threads, public_key)
-    show = _row if as_json else _plain(lambda found: _estimated(found, interval))
+    show = _show(lambda found: _estimated(found, interval), as_json)
     _answer(predictor, _search("estimate", predictor, {}), texts, 1, show)
 
 
@@ -230,7 +230,7 @@ def tag(
     """Label each token of each text: a line of labels, parted by spaces."""
     predictor = _predictor("tag", model, threads, public_key)
     asked = _stepping(predictor, as_json or (columns and scores), 0)
-    show = _row if as_json else _plain(lambda found: _tagged(found, scores)) if not columns else _columns
+    show = _columns if columns and not as_json else _show(lambda found: _tagged(found, scores), as_json)
     _answer(asked, _search("tag", predictor, {}), texts, 1, show)
 
 
@@ -694,9 +694,12 @@ def _row(number: int, rank: int, prediction: Prediction) -> str:
     return json.dumps(row(number, rank, prediction, details=True), ensure_ascii=False)
 
 
-def _plain(line: Callable[[Prediction], str]) -> Callable[[int, int, Prediction], str]:
-    """Return what shows an answer as a line, and below it a line for each of its steps, if it has them."""
+def _show(line: Callable[[Prediction], str], as_json: bool) -> Callable[[int, int, Prediction], str]:
+    """Return what shows an answer: as JSON, or as a line, and below it a line for each of its steps, if it has them."""
     from unroll.predict.steps import Stepped
+
+    if as_json:
+        return _row
 
     def show(number: int, rank: int, prediction: Prediction) -> str:
         if not isinstance(prediction, Stepped):

@@ -14,7 +14,7 @@ from unroll.data.headers import LOOKED_AT, is_header
 from unroll.data.rows import Row
 from unroll.errors import DataError
 from unroll.params.explaining import suggest
-from unroll.params.prepare import Column, Csv, Span, Tsv
+from unroll.params.prepare import Column, Columns, Csv, Span
 
 Item = TypeVar("Item")
 Numbered = tuple[int, list[str]]
@@ -35,7 +35,7 @@ class Layout(NamedTuple):
     width: int
 
 
-def read_columns(corpus: Tsv | Csv, path: Path) -> Iterator[Row]:
+def read_columns(corpus: Columns, path: Path) -> Iterator[Row]:
     """Yield the rows of one file of a corpus.
 
     Raises:
@@ -65,7 +65,7 @@ def read_columns(corpus: Tsv | Csv, path: Path) -> Iterator[Row]:
     _refuse_missing(layout, widest, path)
 
 
-def rows_of(corpus: Tsv | Csv, path: Path) -> Iterator[Numbered]:
+def rows_of(corpus: Columns, path: Path) -> Iterator[Numbered]:
     """Yield all rows of a file, the header too.
 
     Raises:
@@ -93,7 +93,7 @@ def _csv_rows(path: Path, delimiter: str) -> Iterator[Numbered]:
 
 
 def _without_header(
-    corpus: Tsv | Csv, path: Path, rows: Iterator[Numbered], span: Span | None
+    corpus: Columns, path: Path, rows: Iterator[Numbered], span: Span | None
 ) -> tuple[list[str], Iterator[Numbered]]:
     """Return the names of the columns, none without a header, and the rows that are wanted."""
     first = list(islice(rows, LOOKED_AT))
@@ -106,19 +106,19 @@ def _without_header(
     return header, (row for row in wanted if row is not first[0])
 
 
-def _has_header(corpus: Tsv | Csv, first: list[list[str]], span: Span | None) -> bool:
+def _has_header(corpus: Columns, first: list[list[str]], span: Span | None) -> bool:
     if corpus.header != "auto":
         return corpus.header
     # Which rows are wanted was said: nothing is left to guess, but for where the names are.
     return by_name(corpus) or (span is None and is_header(first))
 
 
-def by_name(corpus: Tsv | Csv) -> bool:
+def by_name(corpus: Columns) -> bool:
     """Return whether a corpus names one of its columns, as only a header can."""
     return any(isinstance(column, str) for column in wanted(corpus).values())
 
 
-def wanted(corpus: Tsv | Csv) -> dict[str, Column]:
+def wanted(corpus: Columns) -> dict[str, Column]:
     """Return {parameter: column} for the columns that a corpus asks for."""
     columns: dict[str, Column | None] = {
         f"{side}_column": getattr(corpus, f"{side}_column", None) for side in Row._fields
@@ -127,7 +127,7 @@ def wanted(corpus: Tsv | Csv) -> dict[str, Column]:
     return {name: column for name, column in columns.items() if column is not None}
 
 
-def _layout(corpus: Tsv | Csv, header: list[str], path: Path) -> Layout:
+def _layout(corpus: Columns, header: list[str], path: Path) -> Layout:
     """Return where the wanted cells are.
 
     Raises:

@@ -25,7 +25,7 @@ from unroll.data.files import lines
 from unroll.data.rows import Row
 from unroll.errors import DataError, ParamsError
 from unroll.params.explaining import suggest
-from unroll.params.prepare import Aligned, Conll, Corpus, Csv, Files, Foldered, Jsonl, Labelled, Lines, Table, Tsv
+from unroll.params.prepare import Aligned, Columns, Conll, Corpus, Files, Foldered, Jsonl, Labelled, Lines, Table
 
 
 def read(corpus: Corpus, folder: Path) -> Iterator[Row]:
@@ -41,7 +41,7 @@ def read(corpus: Corpus, folder: Path) -> Iterator[Row]:
     return READERS[corpus.format](corpus, folder)
 
 
-def _read_columns(corpus: Tsv | Csv, folder: Path) -> Iterator[Row]:
+def _read_columns(corpus: Columns, folder: Path) -> Iterator[Row]:
     for file in _files(corpus.file):
         yield from read_columns(corpus, folder / file)
 

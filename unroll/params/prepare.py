@@ -33,16 +33,21 @@ class Where(Section):
     cells: Annotated[tuple[str, ...], Field(min_length=1)]
 
 
-class Tsv(Section):
-    """Rows of tab-separated columns, one pair a row."""
+class Columns(Section):
+    """What files of rows and columns have in common."""
 
-    format: Literal["tsv"]
     file: Files
     source_column: Column
     target_column: Column
-    attribution_column: Column | None
     header: Header = "auto"
     where: Where | None = None
+
+
+class Tsv(Columns):
+    """Rows of tab-separated columns, one pair a row."""
+
+    format: Literal["tsv"]
+    attribution_column: Column | None
 
 
 class Aligned(Section):
@@ -75,19 +80,14 @@ class Labelled(Section):
     """the side that the label is on"""
 
 
-class Csv(Section):
+class Csv(Columns):
     """Rows of comma-separated cells, quoted where need be; rows count from 0, the header among them."""
 
     format: Literal["csv"]
-    file: Files
     rows: Span | None
-    source_column: Column
-    target_column: Column
     target_names: dict[str, str] | None
     """what the cells of the target column stand for"""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    header: Header = "auto"
-    where: Where | None = None
 
 
 class Jsonl(Section):

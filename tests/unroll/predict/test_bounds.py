@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,16 +15,6 @@ from tests import tiny
 from tests.unroll.predict.test_checkpoints import KINDS
 from unroll.errors import IntegrityError, ResourceError
 from unroll.predict import bounds
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.checkpoint(tmp_path_factory.mktemp("saved"))
-
-
-@pytest.fixture
-def copy(saved: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(saved, tmp_path / "model"))
 
 
 @pytest.mark.parametrize(("section", "changes", "pairs"), KINDS, ids=[f"{s}-{'-'.join(c)}" for s, c, _ in KINDS])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,6 @@ from tests import tiny
 from unroll.errors import IntegrityError
 from unroll.predict import checkpoints
 from unroll.predict.predictor import Predictor
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.checkpoint(tmp_path_factory.mktemp("saved"))
-
-
-@pytest.fixture
-def copy(saved: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(saved, tmp_path / "model"))
-
 
 WORDS = {"kind": "word", "vocab_size": 60, "lowercase": False}
 VECTORS = [("1 2 3 4", "one"), ("4 3 2 1", "two")] * 10
