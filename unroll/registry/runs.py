@@ -22,6 +22,7 @@ from unroll.registry.tracking import (
     experiment_of,
     find,
     flatten,
+    log_datasets,
     log_params,
     log_points,
     log_tags,
@@ -66,7 +67,7 @@ def record(search: Search, register: Register, folders: Folders) -> str:
         run = _run_of(client, experiment_of(client, folders.pipeline), digests["model"], recipe)
         log_params(client, run, card.facts(folders.reports) | recipe_params(recipe))
         _log_missing(client, run, scores, curves)
-        client.log_inputs(run.info.run_id, _datasets(folders))
+        log_datasets(client, run.info.run_id, _datasets(folders))
         log_tags(client, run.info.run_id, tags)
         _log_files(client, run.info.run_id, folders, digests)
         if run.info.status != "FINISHED":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from unroll.predict.predictor import title
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
+    from mlflow.entities import DatasetInput, Run
 
 TIMEOUT = 30
 """Seconds that a call may wait for a tracking server, except while a model learns."""
@@ -173,6 +173,18 @@ def log_params(client: MlflowClient, run: Run, values: Mapping[str, str]) -> Non
     missing = [Param(name, value) for name, value in values.items() if name not in run.data.params]
     for first in range(0, len(missing), MOST_PARAMS):
         client.log_batch(run.info.run_id, params=missing[first : first + MOST_PARAMS])
+
+
+def log_datasets(client: MlflowClient, run: str, datasets: Sequence[DatasetInput]) -> None:
+    """Log the data sets of a run, which other runs may share with it."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import IntegrityError
+
+    try:
+        client.log_inputs(run, datasets)
+    except (MlflowException, IntegrityError):
+        # Two that log a new data set at once both find it missing, and the later one is refused: by now it is there.
+        client.log_inputs(run, datasets)
 
 
 def recipe_params(recipe: Recipe) -> dict[str, str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,3 +88,23 @@ def test_artifacts_lie_beside_an_sqlite_file(home: Path, monkeypatch: pytest.Mon
     assert tracking.artifact_folder() == (home / "deeper" if "{}" in uri else home) / "mlartifacts"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:5000")
     assert tracking.artifact_folder() is None
+
+
+def test_two_runs_that_log_a_new_data_set_at_once_share_it(home: Path) -> None:
+    from mlflow.entities import Dataset, DatasetInput
+
+    data = [DatasetInput(Dataset("rows", "1234", "local", "{}"), [])]
+    with tracking.reaching() as client:
+        experiment = tracking.experiment_of(client, "translate")
+        one, other = (client.create_run(experiment).info.run_id for _ in range(2))
+
+        def meanwhile() -> uuid.UUID:  # asked for once the data set was found missing
+            patch.undo()
+            client.log_inputs(other, data)
+            return uuid.uuid4()
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(uuid, "uuid4", meanwhile)
+            tracking.log_datasets(client, one, data)
+        logged = [client.get_run(run).inputs.dataset_inputs for run in (one, other)]
+    assert [[entry.dataset.digest for entry in entries] for entries in logged] == [["1234"], ["1234"]]
