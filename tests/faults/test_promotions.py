@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.conftest import ALL
 from tests.stores import Worker
 from tests.tracked import answers, client, make_folders, settings
 from unroll.registry.names import CHAMPION
 
 pytestmark = pytest.mark.fault("two promotions at once")
 
-ROUNDS = 20
+ROUNDS = 20 if ALL else 6
 
 
 @pytest.fixture(scope="module")
