@@ -89,7 +89,7 @@ def _train(folders: Folders, inputs: dict[str, Any], seed: int) -> None:
     store.write_file(folders.reports / "curves.csv", "\n".join(rows) + "\n")
 
 
-WORTH = {"bleu": None, "accuracy": (0, 1, 1), "perplexity": (-7.5, -3.0, 3)}
+WORTH = {"bleu": None, "chrf": None, "macro_recall": None, "accuracy": (0, 1, 1), "perplexity": (-7.5, -3.0, 3)}
 """{main score: (value of a wrong row, value of a right one, weight), where rows have any}"""
 
 

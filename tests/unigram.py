@@ -52,6 +52,7 @@ class Unigram(nn.Module):
         own: float = 0.0,
         start: tuple[State, ...] | None = None,
         smoothing: float = 0.0,
+        class_weights_V: Tensor | None = None,
     ) -> Outcome:
         assert start is None or not start[0][0].requires_grad
         self.starts.append(None if start is None else float(start[0][0]))
@@ -76,7 +77,8 @@ def settings(**changes: object) -> Train:
         "updates": 40, "batch_tokens": 10, "bptt": None, "restart_streams": 0.05, "learning_rate": 0.1, "warmup": 0,
         "decay": "none", "weight_decay": 0.0, "clip": 1.0, "label_smoothing": 0.0, "scheduled_sampling": 0.0,
         "sampled_softmax": 0,
-        "log_every": 10, "validate_every": 20, "validation_rows": 10, "select_by": "loss", "patience": 9, "average": 1,
+        "log_every": 10, "validate_every": 20, "validation_rows": 10, "select_by": "loss", "bleu_tokenizer": None,
+        "class_weights": None, "patience": 9, "average": 1,
         "precision": "32-true", "seed": 1,
     }  # fmt: skip
     return Train.model_validate(values | changes)

@@ -58,7 +58,7 @@ def settings(task: str, stock: Stock, split: Section, running: bool) -> dict[str
 
 
 def _filters(task: str, stock: Stock) -> Section | None:
-    if task != "pairs" or not (stock.source.spaced and stock.target.spaced):
+    if task != "pairs":
         return None
     return {"max_words": 50, "max_characters": 400, "max_length_ratio": 4.0, "min_letters": 0.5}
 
@@ -108,7 +108,8 @@ def _train(updates: int, batch_tokens: int, learning_rate: float, **others: Any)
         "updates": updates, "batch_tokens": batch_tokens, "learning_rate": learning_rate,
         "bptt": None, "restart_streams": 0.05, "warmup": min(100, updates // 5), "decay": "cosine", "weight_decay": 0.0,
         "clip": 1.0, "label_smoothing": 0.0, "scheduled_sampling": 0.0, "sampled_softmax": 0, "log_every": 20,
-        "validate_every": max(updates // 10, 1), "validation_rows": 500, "select_by": "loss", "patience": 5,
+        "validate_every": max(updates // 10, 1), "validation_rows": 500, "select_by": "loss",
+        "bleu_tokenizer": None, "class_weights": None, "patience": 5,
         "average": 1, "precision": "32-true", "seed": 1,
     } | others  # fmt: skip
 
@@ -164,10 +165,18 @@ def _sample(temperature: float, top_p: float, max_tokens: int) -> Section:
     }  # fmt: skip
 
 
+def _bleu_tokenizer(side: Side) -> str:
+    """Return how BLEU is to part a side: a tokenizer of sacreBLEU that needs no package of its own."""
+    if side.spaced:
+        return "13a"
+    return "zh" if side.script == "CJK" and not side.japanese else "char"
+
+
 def _pairs(stock: Stock, _: bool) -> dict[str, Section | None]:
     rows, size = stock.rows, _pieces(stock.target, stock.rows)
     hidden = 128 if rows < 5_000 else 256
-    updates = _updates(30, stock.target.characters / 4 / 450, 500, 11_000)
+    tokens = stock.target.characters / (4 if stock.target.spaced else 1.5)
+    updates = _updates(30, tokens / 450, 500, 11_000)
     typed = rows >= 2_000 and {stock.source.script, stock.target.script} <= set(CASED)
     shares = {"joined": 0.1, "words": 0.06, "names": 0.15, "no_end_mark": 0.15, "lower": 0.1, "typos": 0.05}
     return {
@@ -181,7 +190,7 @@ def _pairs(stock: Stock, _: bool) -> dict[str, Section | None]:
         "model": _model(_reader(hidden), _speaker(hidden, "general", "after"), _dropout(rows, 20_000, 100_000), True),
         "train": _train(
             updates, 450, 0.004, label_smoothing=0.1, sampled_softmax=1_000 if size >= 8_000 else 0,
-            select_by="bleu" if stock.target.spaced else "loss",
+            select_by="bleu", bleu_tokenizer=_bleu_tokenizer(stock.target),
         ),
         "evaluate": _evaluate(BEAM, None, 2_000 if typed else None),
     }  # fmt: skip
@@ -196,7 +205,8 @@ def _spellings(stock: Stock, _: bool) -> dict[str, Section | None]:
         "embed": _embed(64),
         "model": _model(_reader(hidden), _speaker(hidden, "general", "after"),
                         _dropout(rows, 20_000, 200_000)),
-        "train": _train(_updates(30, stock.target.characters / 512, 500, 6_000), 512, 0.004, select_by="accuracy"),
+        "train": _train(_updates(30, stock.target.characters / 512, 500, 6_000), 512, 0.004, select_by="accuracy",
+                        bleu_tokenizer="char"),
         "evaluate": _evaluate(BEAM, None, None),
     }  # fmt: skip
 
@@ -244,10 +254,12 @@ def _names(stock: Stock, _: bool) -> dict[str, Section | None]:
 
 def _tags(stock: Stock, _: bool) -> dict[str, Section | None]:
     words = stock.source.words.total() * stock.rows / max(min(stock.rows, stock.source.texts.total()), 1)
+    known = min(max(stock.source.recurring * 3 // 2 + 10, 100), 30_000)  # of which the ends may take a third
+    words_and_ends = {"kind": "suffix", "vocab_size": known, "lowercase": False}
     tags = {"kind": "space", "vocab_size": max(len(stock.target.words) + 10, 8), "lowercase": False}
     return {
         "noise": None,
-        "tokenize": {"source": _words("space", stock.source, lowercase=False), "target": tags, "typed": None},
+        "tokenize": {"source": words_and_ends, "target": tags, "typed": None},
         "embed": _embed(100),
         "model": _model(_reader(128 if stock.rows < 2_000 else 256), {"kind": "tagger"}, 0.3),
         "train": _train(_updates(12, words / 640, 300, 4_000), 640, 0.005, select_by="accuracy"),

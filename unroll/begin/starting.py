@@ -28,6 +28,8 @@ FEWEST = 30
 """rows; fewer cannot be parted into train, valid and test"""
 SHORT = 30
 """characters of what is spelled rather than read word by word"""
+LETTERS = 4
+"""of a name or a word in a script that puts no spaces between words"""
 WORDS_FROM = 5_000_000
 """characters of a running text that is worth a vocabulary of words"""
 MACHINE = {"accelerator": "cpu", "processes": 1, "threads": 2}
@@ -121,9 +123,9 @@ def _task(found: Look, stock: Stock, wanted: Wanted) -> str:
         ParamsError: another shape was asked for than they can have.
     """
     source, target = stock.source, stock.target
-    short = source.length <= 2 and source.characters / source.rows <= SHORT
+    short = source.length <= (2 if source.spaced else LETTERS) and source.characters / source.rows <= SHORT
     if found.rows == "pairs":
-        task = "spellings" if short and target.length <= 1.5 else "pairs"
+        task = "spellings" if short and target.length <= (1.5 if target.spaced else LETTERS) else "pairs"
     elif found.rows == "classes":
         task = "new names" if wanted.turned else "names" if short else "classes"
     elif found.rows == "numbers":
@@ -180,7 +182,10 @@ def _like(root: Path, like: str, split: Section) -> tuple[str, Section]:
 
 def _lone_lines(stock: Stock) -> bool:
     """Return whether lines are names and the like, each of which stands alone."""
-    return stock.source.length <= 3 and stock.source.characters / stock.source.rows <= SHORT
+    return (
+        stock.source.length <= (3 if stock.source.spaced else LETTERS)
+        and stock.source.characters / stock.source.rows <= SHORT
+    )
 
 
 def _in_order(corpus: Section, count: int) -> dict[str, Section]:
@@ -246,7 +251,7 @@ def _said(found: Look, stock: Stock, task: str, split: Section) -> Iterator[str]
     elif task in ("pairs", "spellings"):
         yield f"said: {_long(target)}"
     if task == "pairs" and not (source.spaced and target.spaced):
-        yield "no spaces part the words of a side: rows are not filtered by their number, nor weights chosen by BLEU"
+        yield "no spaces part the words of a side: filters and BLEU count its letters (prepare.filters, bleu_tokenizer)"
     yield _split(split)
     if running and sum(text[:1].isspace() for text in source.texts) > len(source.texts) / 20:
         yield "tabs and runs of spaces become one space: indentation is not learnt"
@@ -268,7 +273,8 @@ def _split(split: Section) -> str:
 
 def _long(side: Side) -> str:
     script = side.script.capitalize() or "no"
-    return f"{script} letters, {side.length:.1f} words and {side.characters / side.rows:.0f} characters on average"
+    each = f"{side.length:.1f} words and " if side.spaced else ""
+    return f"{script} letters, {each}{side.characters / side.rows:.0f} characters on average"
 
 
 def _next(name: str, document: Section, task: str) -> list[str]:

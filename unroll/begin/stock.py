@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from unroll.data.lengths import length, unspaced
 from unroll.data.rows import Row
 
 KEPT = 200_000
 """distinct texts, and rows whose letters and words are counted"""
-UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")
 CASED = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN")
 
 
@@ -24,6 +24,7 @@ class Side:
     words: Counter[str] = field(default_factory=Counter)
     rows: int = 0
     characters: int = 0
+    lengths: int = 0
 
     def add(self, text: str) -> None:
         """Count a text."""
@@ -33,11 +34,12 @@ class Side:
             self.texts[text] += 1
             self.letters.update(text)
             self.words.update(text.split())
+            self.lengths += length(text)
 
     @property
     def length(self) -> float:
-        """Words of a text, on average."""
-        return self.words.total() / max(min(self.rows, KEPT), 1)
+        """Words of a text, on average; of scripts without spaces between them, letters."""
+        return self.lengths / max(min(self.rows, KEPT), 1)
 
     @property
     def script(self) -> str:
@@ -51,7 +53,16 @@ class Side:
     @property
     def spaced(self) -> bool:
         """Whether spaces part its words."""
-        return self.script not in UNSPACED
+        return 2 * self._share(unspaced) < 1
+
+    @property
+    def japanese(self) -> bool:
+        """Whether Kana are among its letters."""
+        return self._share(lambda letter: "\u3041" <= letter <= "\u30ff") > 0.05
+
+    def _share(self, holds: Callable[[str], bool]) -> float:
+        letters = {letter: count for letter, count in self.letters.items() if letter.isalpha()}
+        return sum(count for letter, count in letters.items() if holds(letter)) / max(sum(letters.values()), 1)
 
     @property
     def recurring(self) -> int:

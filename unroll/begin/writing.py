@@ -24,7 +24,7 @@ REMARKS = {
     "model.encoder.hidden": "twice as many learn more, in twice to four times the time",
     "train.updates": "how long training takes: unroll plan NAME --minutes 10",
     "train.learning_rate": "a third of it where training jumps or diverges",
-    "train.select_by": "or: accuracy, bleu, loss",
+    "train.select_by": "or: bleu, chrf, accuracy, macro_f1, macro_recall, span_f1, loss",
 }
 """{a parameter: what one does with it}"""
 REST = "# The rest is as in the shipped pipelines of this shape, and can stay so."

@@ -8,13 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from unroll.data.categories import LETTERS
+from unroll.data.lengths import length
 from unroll.data.normal import normalize, spaced
 from unroll.data.rows import Row
 from unroll.params.prepare import Corpus, Filters, GroupedSplit, Lines, OfficialSplit, Prepare
-
-
-def _words(text: str) -> int:
-    return text.count(" ") + 1
 
 
 def _few_letters(text: str, least: float) -> bool:
@@ -36,11 +33,11 @@ ONE_SIDED: Checks = {
 FILTERS: Checks = ONE_SIDED | {
     "too_long": lambda row, limits: (
         max(len(row.source), len(row.target)) > limits.max_characters
-        or max(_words(row.source), _words(row.target)) > limits.max_words
+        or max(length(row.source), length(row.target)) > limits.max_words
     ),
     "length_ratio": lambda row, limits: (
-        max(_words(row.source), _words(row.target))
-        > limits.max_length_ratio * min(_words(row.source), _words(row.target))
+        max(length(row.source), length(row.target))
+        > limits.max_length_ratio * min(length(row.source), length(row.target))
     ),
     "copies": lambda row, _: row.source == row.target,
     "few_letters": lambda row, limits: (

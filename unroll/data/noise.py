@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from unroll.data.lengths import length
 from unroll.params.noise import Noise
 
 Pair = tuple[str, str]
@@ -153,7 +154,7 @@ def _in_line(pairs: Sequence[Pair]) -> Pair:
     """Return the last pairs in one line, as many as have no more than `LONGEST` words."""
     for first in range(len(pairs)):
         source, target = (" ".join(texts) for texts in zip(*pairs[first:], strict=True))
-        if len(source.split()) <= LONGEST:
+        if length(source) <= LONGEST:
             break
     return source, target
 

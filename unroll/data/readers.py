@@ -25,7 +25,19 @@ from unroll.data.files import lines
 from unroll.data.rows import Row
 from unroll.errors import DataError, ParamsError
 from unroll.params.explaining import suggest
-from unroll.params.prepare import Aligned, Columns, Conll, Corpus, Files, Foldered, Jsonl, Labelled, Lines, Table
+from unroll.params.prepare import (
+    Aligned,
+    Columns,
+    Conll,
+    Corpus,
+    Files,
+    Foldered,
+    Jsonl,
+    Labelled,
+    Lines,
+    Table,
+    Tagged,
+)
 
 
 def read(corpus: Corpus, folder: Path) -> Iterator[Row]:
@@ -110,6 +122,18 @@ def _read_conll(corpus: Conll, folder: Path) -> Iterator[Row]:
                 word, tag = (_word_at(cells, at, f"{folder / file}:{number}") for at in corpus.columns)
                 words.append(word)
                 tags.append(tag)
+
+
+def _read_tagged(corpus: Tagged, folder: Path) -> Iterator[Row]:
+    for file in _files(corpus.file):
+        for number, line in enumerate(lines(folder / file), start=1):
+            pairs = [cell.rpartition(corpus.delimiter) for cell in line.split()]
+            if odd := next((cell for cell, pair in zip(line.split(), pairs, strict=True) if not all(pair)), None):
+                raise DataError(
+                    f"{folder / file}:{number}: '{odd[:40]}' is no word with a '{corpus.delimiter}' and a tag behind "
+                    "it; fix the line, or delimiter"
+                )
+            yield Row(" ".join(word for word, _, _ in pairs), " ".join(tag for _, _, tag in pairs), "")
 
 
 NEW = ("newdoc", "newpar")
@@ -222,6 +246,7 @@ READERS: dict[str, Callable[[Any, Path], Iterator[Row]]] = {
     "table": _read_table,
     "jsonl": _read_jsonl,
     "conll": _read_conll,
+    "tagged": _read_tagged,
     "folders": _read_folders,
 }
 

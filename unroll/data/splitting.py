@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unroll.data.categories import WORDS
+from unroll.data.lengths import words_of
 from unroll.data.rows import SPLITS, Row
 from unroll.params.prepare import By, GroupedSplit, OfficialSplit
 
@@ -198,6 +199,6 @@ def far_from(train: Iterable[str], sources: Iterable[str]) -> set[str]:
 
 
 def _masks(text: str) -> Iterator[str]:
-    words = key(text).split()
+    words = words_of(key(text))
     for place in range(len(words)):
         yield " ".join([*words[:place], "\t", *words[place + 1 :]])

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from unroll.data import glossary, noise, tokenizers
 from unroll.data.ids import Ids, write_ids
+from unroll.data.lengths import length
 from unroll.data.noise import Chance, Pair
 from unroll.data.rows import column, read_rows
 from unroll.data.targets import refuse_numbers
@@ -128,6 +129,6 @@ def describe(folder: Path, side: str, reader: ItemReader, train: Path) -> dict[s
         f"{side}_unknown_percent": round(100 * unknown / max(len(ids.ids), 1), 3),
     }
     if not isinstance(reader, LabelTokenizer):
-        words = sum(len(row.split()) for row in column(train, side))
+        words = sum(length(row) for row in column(train, side))
         report[f"{side}_tokens_per_word"] = round(len(ids.ids) / max(words, 1), 4)
     return report

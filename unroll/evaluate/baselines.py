@@ -39,8 +39,27 @@ def _nine_and_one(train: Pairs) -> tuple[Pairs, Pairs]:
 
 def majority(train: Pairs) -> str:
     """Return the most frequent target, of equally frequent ones the first in the order of code points."""
-    counts = Counter(target for _, target in train)
-    return min(counts, key=lambda target: (-counts[target], target))
+    return _most(Counter(target for _, target in train))
+
+
+def most_frequent_tag(train: Pairs, test: Pairs) -> list[str]:
+    """Return for each word of each source its most frequent tag in train; that of all words where train has it not.
+
+    Of equally frequent tags the first in the order of code points. Rows whose tags are not as many as their words are
+    passed over in train.
+    """
+    counts: dict[str, Counter[str]] = {}
+    for source, target in train:
+        words, tags = source.split(), target.split()
+        for word, tag in zip(words, tags, strict=True) if len(words) == len(tags) else ():
+            counts.setdefault(word, Counter())[tag] += 1
+    usual = {word: _most(tags) for word, tags in counts.items()}
+    otherwise = _most(sum(counts.values(), Counter[str]()))
+    return [" ".join(usual.get(word, otherwise) for word in source.split()) for source, _ in test]
+
+
+def _most(counts: Counter[str]) -> str:
+    return min(counts, key=lambda name: (-counts[name], name))
 
 
 # --- one symbol after another -----------------------------------------------------------------------------------------
@@ -222,28 +241,29 @@ def median(train: Pairs, test: Pairs) -> float:
     return float(np.abs(wanted - np.median(known, axis=0)).mean())
 
 
-def ridge(train: Pairs, test: Pairs, vectors: bool) -> float:
+def ridge(train: Pairs, test: Pairs, unit: Unit | Literal["vectors"]) -> float:
     """Return the mean absolute error of ridge regression (Hoerl and Kennard 1970).
 
-    A text is its words and pairs of words, weighted by how rare they are. Vectors are read one by one where each has
-    its numbers; else a row is their mean, their spread, the first and the last.
+    A text is its words and pairs of words, or its runs of one to three letters, weighted by how rare they are. Vectors
+    are read one by one where each has its numbers; else a row is their mean, their spread, the first and the last.
     """
     rest, held_out = _nine_and_one(train)
-    strength = min(STRENGTHS, key=lambda strength: _ridge_error(rest, held_out, vectors, strength))
-    return _ridge_error(train, test, vectors, strength)
+    strength = min(STRENGTHS, key=lambda strength: _ridge_error(rest, held_out, unit, strength))
+    return _ridge_error(train, test, unit, strength)
 
 
-def _ridge_error(train: Pairs, test: Pairs, vectors: bool, strength: float) -> float:
+def _ridge_error(train: Pairs, test: Pairs, unit: Unit | Literal["vectors"], strength: float) -> float:
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import Ridge
 
     known, wanted = ([read(target) for _, target in pairs] for pairs in (train, test))
     sources = [[source for source, _ in pairs] for pairs in (train, test)]
-    if vectors:
+    if unit == "vectors":
         each = any(len(numbers) > 1 for numbers in known)
         known_X, asked_X = (_frames(texts, each) for texts in sources)
     else:
-        words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+        analyzer, sizes = ("word", (1, 2)) if unit == "words" else ("char", (1, 3))
+        words = TfidfVectorizer(analyzer=analyzer, ngram_range=sizes, min_df=2, sublinear_tf=True)
         known_X, asked_X = words.fit_transform(sources[0]), words.transform(sources[1])
     said = Ridge(strength, solver="lsqr").fit(known_X, np.concatenate(known)).predict(asked_X)
     return float(np.abs(said.reshape(-1) - np.concatenate(wanted).reshape(-1)).mean())

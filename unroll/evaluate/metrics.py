@@ -1,20 +1,11 @@
-"""How good answers are. BLEU and accuracy, by which training selects, are in `unroll.training.validation`."""
+"""How good answers are, beside what training selects by, which is in `unroll.training.validation`."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-
-import numpy as np
+from typing import Any
 
 from unroll.training.validation import References, sacrebleu, streams
-
-
-def chrf(hypotheses: Sequence[str], references: References) -> float:
-    """Return the corpus chrF2 (Popovic 2015), 0 to 100."""
-    from sacrebleu.metrics.chrf import CHRF
-
-    return float(CHRF().corpus_score(hypotheses, streams(references)).score)
 
 
 def sentence_chrf(hypothesis: str, references: Sequence[str]) -> float:
@@ -24,17 +15,21 @@ def sentence_chrf(hypothesis: str, references: Sequence[str]) -> float:
     return float(CHRF().sentence_score(hypothesis, list(references)).score)
 
 
-def signature(hypotheses: Sequence[str], references: References) -> str:
+def signature(hypotheses: Sequence[str], references: References, tokenizer: str) -> str:
     """Return sacreBLEU's account of how it scored."""
-    metric = sacrebleu()
+    metric = sacrebleu(tokenizer)
     metric.corpus_score(hypotheses, streams(references))
     return str(metric.get_signature())
 
 
-def macro_recall(predicted: Sequence[str], truth: Sequence[str]) -> float:
-    """Return how many rows of a class are found, in percent: the mean over the classes that there are.
+def of_each_class(said: Sequence[str], wanted: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return {class: its precision, recall and F1, in percent, and its rows}, of those said or wanted."""
+    from sklearn.metrics import precision_recall_fscore_support
 
-    A small class weighs as much as a large one, so always naming the largest does not help.
-    """
-    rows, found = Counter(truth), Counter(true for said, true in zip(predicted, truth, strict=True) if said == true)
-    return 100 * float(np.mean([found[name] / count for name, count in rows.items()]))
+    names = sorted({*said, *wanted})
+    found = precision_recall_fscore_support([*wanted], [*said], labels=names, zero_division=0)
+    return {
+        name: {"precision": round(100 * float(precision), 3), "recall": round(100 * float(recall), 3),
+               "f1": round(100 * float(f1), 3), "rows": int(rows)}
+        for name, precision, recall, f1, rows in zip(names, *found, strict=True)
+    }  # fmt: skip

@@ -26,7 +26,11 @@ EXAMPLES, SHOWN = 10, 200
 """Rows of each kind; characters of a text in a table to read."""
 DRAWN = range(5, 13)
 """target tokens of the answers whose attention is drawn"""
-SCORES = {"bleu": "BLEU of greedy answers", "accuracy": "accuracy, %", "loss": "- nats per token"}
+SCORES = {
+    "bleu": "BLEU of greedy answers", "chrf": "chrF of greedy answers", "accuracy": "accuracy, %",
+    "macro_f1": "macro F1, %", "macro_recall": "macro recall, %", "span_f1": "F1 of spans, %",
+    "loss": "- nats per token",
+}  # fmt: skip
 """{what validation selects by: the name of its axis}"""
 
 

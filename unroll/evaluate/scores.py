@@ -15,7 +15,8 @@ from unroll.predict.predictor import Prediction, Predictor
 
 Row = dict[str, Any]
 """source, references, hypothesis; and value and weight, of which the score is sum(value) / sum(weight)"""
-Report = dict[str, float | str]
+Report = dict[str, Any]
+"""{name: a number, a text; or of each class a report of its own}"""
 Groups = dict[str, tuple[float, int]]
 """{group: (score, rows)}"""
 LESS_IS_BETTER = {"nats_per_letter", "perplexity", "bits_per_letter", "mae"}

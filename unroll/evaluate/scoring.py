@@ -5,7 +5,7 @@ A scorer reads the prepared test rows and returns `Scores`: a row for each test 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import singledispatch
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from unroll.evaluate.texts import drawn, running
 from unroll.params.evaluate import Beam, Estimate, Evaluate, Rank, Sample, Search, Tag
 from unroll.params.pipeline import Recipe
 from unroll.predict.predictor import Predictor
-from unroll.training.validation import accuracy
+from unroll.training.validation import accuracy, score_of, sentence_score
 
 
 def score(predictor: Predictor, prepared: Path, params: Evaluate) -> Scores:
@@ -32,7 +32,7 @@ def score(predictor: Predictor, prepared: Path, params: Evaluate) -> Scores:
         found.report.update(rounded(dict(under.report)))
         found.stress.update({name: trial.rows for name, trial in under.trials.items()})
         if "read_whole" in under.trials:
-            found.groups.update(stress.by_length(under.trials["read_whole"]))
+            found.groups.update(stress.by_length(under.trials["read_whole"], sentence_score(predictor.recipe)))
     return found
 
 
@@ -68,12 +68,32 @@ def _(search: Estimate, predictor: Predictor, prepared: Path) -> Scores:
 
 
 def _naive_bayes(train: baselines.Pairs, test: baselines.Pairs, recipe: Recipe) -> float:
-    unit: baselines.Unit = "letters" if recipe.tokenize.source.kind == "char" else "words"
-    return accuracy(baselines.naive_bayes(train, test, unit), [target for _, target in test])
+    return _labelled(baselines.naive_bayes(train, test, _unit(recipe)), test, recipe)
+
+
+def _unit(recipe: Recipe) -> baselines.Unit:
+    return "letters" if recipe.tokenize.source.kind == "char" else "words"
+
+
+def _ridge(train: baselines.Pairs, test: baselines.Pairs, recipe: Recipe) -> float:
+    unit = "vectors" if recipe.tokenize.source.kind == "vectors" else _unit(recipe)
+    return baselines.ridge(train, test, unit)
 
 
 def _majority(train: baselines.Pairs, test: baselines.Pairs, recipe: Recipe) -> float:
-    return accuracy([baselines.majority(train)] * len(test), [target for _, target in test])
+    return _labelled([baselines.majority(train)] * len(test), test, recipe)
+
+
+def _most_frequent_tag(train: baselines.Pairs, test: baselines.Pairs, recipe: Recipe) -> float:
+    return _labelled(baselines.most_frequent_tag(train, test), test, recipe)
+
+
+def _labelled(said: Sequence[str], test: baselines.Pairs, recipe: Recipe) -> float:
+    """Return what labels are worth by the score that leads, or how many are right where that is what labels cost."""
+    wanted = [target for _, target in test]
+    if recipe.train.select_by == "loss":
+        return accuracy(said, wanted)
+    return score_of(recipe)(said, [[target] for target in wanted])
 
 
 def _xz(train: baselines.Pairs, test: baselines.Pairs, recipe: Recipe) -> float:
@@ -86,7 +106,8 @@ BASELINES: dict[str, Callable[[baselines.Pairs, baselines.Pairs, Recipe], float]
     "fourgram": lambda train, test, recipe: baselines.ngram(train, test, 4, conditional=True),
     "naive_bayes": _naive_bayes,
     "majority": _majority,
+    "most_frequent_tag": _most_frequent_tag,
     "xz": _xz,
     "median": lambda train, test, recipe: baselines.median(train, test),
-    "ridge": lambda train, test, recipe: baselines.ridge(train, test, vectors=recipe.tokenize.source.kind == "vectors"),
+    "ridge": _ridge,
 }

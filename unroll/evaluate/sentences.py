@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 
+from unroll.data.lengths import length
 from unroll.data.rows import references
 from unroll.data.splitting import far_from
 from unroll.evaluate import metrics
@@ -13,10 +15,11 @@ from unroll.evaluate.classes import accuracy_report, by_target, judged
 from unroll.evaluate.scores import Report, Row, Scores, answered, pairs_of, rounded
 from unroll.params.tokenize import Pieces
 from unroll.predict.predictor import Prediction, Predictor
-from unroll.training.validation import bleu
+from unroll.training import validation
+from unroll.training.validation import Score, chrf, sentence_score, tokenizer_of
 
 LENGTHS = ((1, 4), (5, 6), (7, 9), (10, 14), (15, None))
-"""words in the source, from and to"""
+"""words in the source as `unroll.data.lengths` counts them, from and to"""
 
 
 def sentences(predictor: Predictor, prepared: Path) -> Scores:
@@ -39,25 +42,29 @@ def sentences(predictor: Predictor, prepared: Path) -> Scores:
         for (source, references), one, other in zip(pairs.items(), best, greedy, strict=True)
     ]
     valid = references(prepared / "valid.tsv")
-    report = {"main": "bleu"} | _translation_report(rows) | looked(best)
-    for name, beam in (("valid.bleu", None), ("valid.bleu_greedy", 1)):
+    recipe = predictor.recipe
+    tokenizer, measure = tokenizer_of(recipe), sentence_score(recipe)
+    main = "chrf" if recipe.train.select_by == "chrf" else "bleu"
+    report: Report = {"main": main} | _translation_report(rows, tokenizer) | looked(best)
+    for name, beam in ((f"valid.{main}", None), (f"valid.{main}_greedy", 1)):
         said = answered(predictor, valid, f"valid, {'greedy' if beam else 'beam'}", beam)
-        report[name] = bleu([one.text for one in said], list(valid.values()))
-    return Scores(rows, rounded(report), dict(by_length(rows)), "words in the source", best)
+        report[name] = measure([one.text for one in said], list(valid.values()))
+    return Scores(rows, rounded(report), dict(by_length(rows, measure)), "words in the source", best)
 
 
-def _translation_report(rows: list[Row]) -> Report:
+def _translation_report(rows: list[Row], tokenizer: str) -> Report:
     """Return the test scores: of beam and greedy search, with one reference, without near neighbours."""
+    bleu = partial(validation.bleu, tokenizer=tokenizer)
     references = [row["references"] for row in rows]
     hypotheses, greedy = ([row[name] for row in rows] for name in ("hypothesis", "greedy"))
     report: Report = {
         "bleu": bleu(hypotheses, references),
-        "chrf": metrics.chrf(hypotheses, references),
+        "chrf": chrf(hypotheses, references),
         "bleu_greedy": bleu(greedy, references),
-        "chrf_greedy": metrics.chrf(greedy, references),
+        "chrf_greedy": chrf(greedy, references),
         "bleu_one_reference": bleu(hypotheses, [found[:1] for found in references]),
         "sentences": len(rows),
-        "signature": metrics.signature(hypotheses, references),
+        "signature": metrics.signature(hypotheses, references, tokenizer),
     }
     if far := [row for row in rows if row["far"]]:
         report["bleu_far"] = bleu([row["hypothesis"] for row in far], [row["references"] for row in far])
@@ -75,12 +82,12 @@ def looked(answers: Sequence[Prediction]) -> Report:
     }
 
 
-def by_length(rows: list[Row]) -> Iterator[tuple[str, tuple[float, int]]]:
-    """Yield (label, (BLEU, sentences)) for each bucket of source lengths that has a sentence."""
+def by_length(rows: list[Row], measure: Score) -> Iterator[tuple[str, tuple[float, int]]]:
+    """Yield (label, (score, sentences)) for each bucket of source lengths that has a sentence."""
     for first, last in LENGTHS:
-        inside = [row for row in rows if first <= len(row["source"].split()) <= (last or 10**9)]
+        inside = [row for row in rows if first <= length(row["source"]) <= (last or 10**9)]
         if inside:
-            score = bleu([row["hypothesis"] for row in inside], [row["references"] for row in inside])
+            score = measure([row["hypothesis"] for row in inside], [row["references"] for row in inside])
             yield (f"{first}-{last}" if last else f"{first}+"), (score, len(inside))
 
 

@@ -12,13 +12,14 @@ import numpy as np
 
 from unroll.data import noise
 from unroll.data.copying import fixed, shared_names
+from unroll.data.lengths import length
 from unroll.data.noise import Chance
 from unroll.data.numbers import read
 from unroll.evaluate.scores import Row, answered, mean
 from unroll.params.tokenize import Pieces
 from unroll.predict.predictor import Predictor
 from unroll.predict.repeats import place as repeated
-from unroll.training.validation import bleu
+from unroll.training.validation import Score, score_of, sentence_score
 
 SEED = 1
 SPELLED_ALIKE = {"lower": str.lower, "capitals": str.lower, "no_end_mark": noise.no_end_mark}
@@ -71,7 +72,8 @@ def stress(predictor: Predictor, rows: Sequence[Row], most: int) -> Stress:
         return Stress(trials, {name: value if name.endswith("_lost") else -value for name, value in lost.items()})
     if kind == "rank":
         trials = slipped(predictor, chosen, classified)
-        return Stress(trials, _report(trials, _accuracy))
+        labels = predictor.recipe.train.select_by in ("macro_f1", "macro_recall")
+        return Stress(trials, _report(trials, _of_texts(score_of(predictor.recipe)) if labels else _accuracy))
     trials = slipped(predictor, chosen, translated)
     report: dict[str, float] = {}
     if predictor.normalizer:
@@ -80,16 +82,16 @@ def stress(predictor: Predictor, rows: Sequence[Row], most: int) -> Stress:
         known = predictor.normalizer.words.__contains__
         report = {f"stress.copied_{kind}": share for kind, share in copied(predictor, rows, known).items()}
         report["stress.odd_inputs_in_loops"] = loops(predictor, odd(rows))
-    return Stress(trials, _report(trials, _bleu) | report)
+    return Stress(trials, _report(trials, _of_texts(sentence_score(predictor.recipe))) | report)
 
 
-def by_length(trial: Trial) -> dict[str, tuple[float, int]]:
-    """Return {words in the source: (BLEU, rows)} of rows that were read whole."""
+def by_length(trial: Trial, measure: Score) -> dict[str, tuple[float, int]]:
+    """Return {words in the source: (score, rows)} of rows that were read whole."""
     found = {}
     for first, last in LENGTHS:
-        inside = [row for row in trial.rows if first <= len(row["source"].split()) <= last]
+        inside = [row for row in trial.rows if first <= length(row["source"]) <= last]
         if inside:
-            found[f"{first}-{last}, joined"] = _bleu(inside), len(inside)
+            found[f"{first}-{last}, joined"] = _of_texts(measure)(inside), len(inside)
     return found
 
 
@@ -101,8 +103,8 @@ def _report(trials: Mapping[str, Trial], score: Callable[[Sequence[Row]], float]
     return found
 
 
-def _bleu(rows: Sequence[Row]) -> float:
-    return bleu([row["hypothesis"] for row in rows], [row["references"] for row in rows])
+def _of_texts(measure: Score) -> Callable[[Sequence[Row]], float]:
+    return lambda rows: measure([row["hypothesis"] for row in rows], [row["references"] for row in rows])
 
 
 def _accuracy(rows: Sequence[Row]) -> float:
@@ -114,7 +116,7 @@ def _worth(rows: Sequence[Row]) -> float:
 
 
 def translated(source: str, references: list[str], said: str) -> Row:
-    """Return the row of an answer that BLEU judges."""
+    """Return the row of an answer that is judged as a text."""
     return {"source": source, "references": references, "hypothesis": said}
 
 
@@ -198,7 +200,7 @@ def _long(rows: Sequence[Row]) -> Iterator[list[Row]]:
     wanted, group = WORDS[0], list[Row]()
     for row in rows:
         group.append(row)
-        words = sum(len(one["source"].split()) for one in group)
+        words = sum(length(one["source"]) for one in group)
         if words >= wanted:
             if words <= WORDS[1]:
                 yield group

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from unroll.data.lengths import beginning, length
 from unroll.data.splitting import key
 from unroll.evaluate.scores import MOST_GROUPS, Report, Row, Scores, answered, counted, pairs_of, rounded, share
 from unroll.predict.predictor import Predictor
@@ -49,9 +50,9 @@ def running(predictor: Predictor, prepared: Path) -> Scores:
     """Score a language model on running text: perplexity a token, bits a letter; and let it read on from a few rows."""
     pairs = pairs_of(prepared / "test.tsv")
     nats = predictor.nats(pairs)
-    shown = [place for place, (line, _) in enumerate(pairs) if len(line.split()) > PROMPT]
+    shown = [place for place, (line, _) in enumerate(pairs) if length(line) > PROMPT]
     shown = shown[:: max(1, len(shown) // SHOWN)][:SHOWN]
-    prompts = [" ".join(pairs[place][0].split()[:PROMPT]) for place in shown]
+    prompts = [beginning(pairs[place][0], PROMPT) for place in shown]
     said = dict(zip(shown, (one.text for one in answered(predictor, prompts, "test")), strict=True))
     rows: list[Row] = [
         {

@@ -34,20 +34,31 @@ CHUNK = 2**22
 """Logits that are held at a time: they fit where a processor is quick to find them."""
 
 
-def cross_entropy(logits_NV: Tensor, labels_N: Tensor, smoothing: float) -> Tensor:
+def cross_entropy(
+    logits_NV: Tensor, labels_N: Tensor, smoothing: float, class_weights_V: Tensor | None = None
+) -> Tensor:
     """Return the mean over positions of -log p(label), a share of the label's mass spread evenly (Szegedy 2016).
 
-    Of no positions it is 0.
+    With `class_weights_V` each label's part is multiplied by its weight; the mean stays that over positions, so that
+    batches and processes add up. Of no positions it is 0.
     """
     if not len(labels_N):
         return logits_NV.sum()
-    return nn.functional.cross_entropy(logits_NV, labels_N, label_smoothing=smoothing)
+    total = nn.functional.cross_entropy(
+        logits_NV, labels_N, weight=class_weights_V, label_smoothing=smoothing, reduction="sum"
+    )
+    return total / len(labels_N)
 
 
 def linear_cross_entropy(
-    x_ND: Tensor, weight_VD: Tensor, bias_V: Tensor, labels_N: Tensor, smoothing: float
+    x_ND: Tensor,
+    weight_VD: Tensor,
+    bias_V: Tensor,
+    labels_N: Tensor,
+    smoothing: float,
+    class_weights_V: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Return (`cross_entropy` of the logits W x + b, -log p of each label); the second has no gradient.
+    """Return (`cross_entropy` of the logits W x + b, -log p of each label); the second has no gradient, nor weights.
 
     Logits are made, learnt from and dropped a chunk of positions at a time, their gradient with them: never are there
     N x V of anything. Under autocast products are cast, and all else is summed in the weights' precision.
@@ -55,7 +66,9 @@ def linear_cross_entropy(
     device = x_ND.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight_VD.dtype
     learns = torch.is_grad_enabled()
-    loss, nats_N = LinearCrossEntropy.apply(x_ND, weight_VD, bias_V, labels_N, smoothing, dtype, learns)
+    loss, nats_N = LinearCrossEntropy.apply(
+        x_ND, weight_VD, bias_V, labels_N, class_weights_V, smoothing, dtype, learns
+    )
     return loss, nats_N
 
 
@@ -69,6 +82,7 @@ class LinearCrossEntropy(torch.autograd.Function):
         weight_VD: Tensor,
         bias_V: Tensor,
         labels_N: Tensor,
+        class_weights_V: Tensor | None,
         smoothing: float,
         dtype: torch.dtype,
         learns: bool,
@@ -83,14 +97,20 @@ class LinearCrossEntropy(torch.autograd.Function):
                 x_RD, labels_R1 = x_RD.to(dtype), labels_R[:, None]
                 log_p_RV = nn.functional.linear(x_RD, cast_VD, cast_V).to(bias_V.dtype).log_softmax(1)
                 nats_R.copy_(-log_p_RV.gather(1, labels_R1).squeeze(1))
-                loss += (1 - smoothing) * nats_R.sum()
-                if smoothing:
-                    loss -= smoothing / words * log_p_RV.sum()
-                if learns:  # the gradient by a logit is p less what p should be
-                    slope_RV = log_p_RV.exp_()
+                if class_weights_V is not None:
+                    part, slope_RV = _weighted(log_p_RV, nats_R, labels_R1, smoothing, class_weights_V)
+                    loss += part
+                else:
+                    loss += (1 - smoothing) * nats_R.sum()
                     if smoothing:
-                        slope_RV -= smoothing / words
-                    slope_RV.scatter_add_(1, labels_R1, slope_RV.new_full(labels_R1.shape, smoothing - 1))
+                        loss -= smoothing / words * log_p_RV.sum()
+                    slope_RV = log_p_RV
+                    if learns:  # the gradient by a logit is p less what p should be
+                        slope_RV = log_p_RV.exp_()
+                        if smoothing:
+                            slope_RV -= smoothing / words
+                        slope_RV.scatter_add_(1, labels_R1, slope_RV.new_full(labels_R1.shape, smoothing - 1))
+                if learns:
                     dbias_V += slope_RV.sum(0)
                     slope_RV = slope_RV.to(dtype)
                     dx_RD.copy_(slope_RV @ cast_VD)
@@ -107,7 +127,18 @@ class LinearCrossEntropy(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, dloss: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of what `forward` took."""
-        return *(dloss * ctx.share * part for part in ctx.saved_tensors), None, None, None, None
+        return *(dloss * ctx.share * part for part in ctx.saved_tensors), None, None, None, None, None
+
+
+def _weighted(
+    log_p_RV: Tensor, nats_R: Tensor, labels_R1: Tensor, smoothing: float, class_weights_V: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return (the weighted loss of a run of positions, summed; its gradient by the logits)."""
+    weights_R1 = class_weights_V[labels_R1]
+    spread_V = smoothing / len(class_weights_V) * class_weights_V
+    loss = (1 - smoothing) * (weights_R1.squeeze(1) * nats_R).sum() - (log_p_RV * spread_V).sum()
+    slope_RV = log_p_RV.exp() * ((1 - smoothing) * weights_R1 + spread_V.sum()) - spread_V
+    return loss, slope_RV.scatter_add_(1, labels_R1, (smoothing - 1) * weights_R1)
 
 
 def _chunks(words: int, *parts: Tensor) -> list[tuple[Tensor, ...]]:

@@ -70,7 +70,8 @@ class Outcome:
     """How well a model answers a batch.
 
     Attributes:
-        loss: mean nats over the real output positions, label smoothing included: what training makes small.
+        loss: mean nats over the real output positions, label smoothing and class weights included: what training makes
+            small.
         nats_N: -log p of each label there, without it; of numbers, what their loss makes of them.
         policy, final: as in `Reading`.
     """
@@ -103,10 +104,13 @@ class Network(nn.Module):
         own: float = 0.0,
         start: tuple[State, ...] | None = None,
         smoothing: float = 0.0,
+        class_weights_V: Tensor | None = None,
     ) -> Outcome:
         """Return how well a batch is answered; the arguments are those of `reading` and `cross_entropy`."""
         at = self.reading(batch, candidates, own, start)
-        loss, nats_N = linear_cross_entropy(at.readouts_ND, at.weight_VD, at.bias_V, at.labels_N, smoothing)
+        loss, nats_N = linear_cross_entropy(
+            at.readouts_ND, at.weight_VD, at.bias_V, at.labels_N, smoothing, class_weights_V
+        )
         return Outcome(loss, nats_N, at.policy, at.final)
 
     def reading(
@@ -167,6 +171,7 @@ class Regression(Network):
         own: float = 0.0,
         start: tuple[State, ...] | None = None,
         smoothing: float = 0.0,
+        class_weights_V: Tensor | None = None,
     ) -> Outcome:
         """Return how well a batch is answered; of the arguments but the first, numbers have no use."""
         memory = self.encode(batch.source_BS, batch.source_lengths_B)

@@ -28,13 +28,20 @@ class Misfit(NamedTuple):
     message: str
 
 
+LABELLING = ("classifier", "tagger")
+"""heads that say one of a few labels"""
 KNOWN = tuple(FORMATS.values())
 PAIRED = (Tsv, Aligned, Csv, Jsonl)
 """formats that can hold pairs of sentences"""
 
 
+def _said(params: Recipe) -> Pieces | Labels | Vectors:
+    """Return what answers are made of."""
+    return params.tokenize.target or params.tokenize.source
+
+
 def _vocabulary(params: Recipe) -> int | None:
-    pieces = params.tokenize.target or params.tokenize.source
+    pieces = _said(params)
     return pieces.vocab_size if isinstance(pieces, Pieces) else None
 
 
@@ -52,14 +59,12 @@ def _tied_sizes_differ(params: Recipe) -> bool:
 
 
 def _parallel(params: Recipe) -> bool:
-    return all(
-        isinstance(side, Pieces) for side in (params.tokenize.source, params.tokenize.target or params.tokenize.source)
-    )
+    return all(isinstance(side, Pieces) for side in (params.tokenize.source, _said(params)))
 
 
 def _sentences_both(params: Recipe) -> bool:
     """Return whether sentences in subwords become sentences in subwords."""
-    kinds = params.tokenize.source, params.tokenize.target or params.tokenize.source
+    kinds = params.tokenize.source, _said(params)
     subwords = all(isinstance(kind, Pieces) and kind.kind in ("bpe", "unigram", "char") for kind in kinds)
     return subwords and isinstance(params.model.head, DecoderParams)
 
@@ -69,6 +74,11 @@ MISFITS = (
         lambda p: p.tokenize.typed is not None and not _sentences_both(p),
         "tokenize.typed is for sentences that become sentences, both in pieces of kind 'bpe', 'unigram' or 'char': "
         "set null",
+    ),
+    Misfit(
+        lambda p: isinstance(_said(p), Pieces) and _said(p).kind == "suffix",
+        "tokenize kind 'suffix' is for what is read: who knows but the end of a word cannot say it; "
+        "set another tokenize.target.kind",
     ),
     Misfit(
         lambda p: p.noise is not None and (not isinstance(p.tokenize.source, Pieces) or p.reads_on),
@@ -134,6 +144,26 @@ MISFITS = (
     Misfit(
         lambda p: p.train.select_by != "loss" and p.reads_on,
         "train.select_by must be 'loss' with a language_model: there is no answer to compare",
+    ),
+    Misfit(
+        lambda p: p.train.select_by == "span_f1" and p.model.head.family != "tagger",
+        "train.select_by 'span_f1' is for a tagger whose tags mark spans, such as B-PER: set another",
+    ),
+    Misfit(
+        lambda p: p.train.select_by in ("macro_f1", "macro_recall") and p.model.head.family not in LABELLING,
+        "train.select_by 'macro_f1' and 'macro_recall' are for a classifier or a tagger: set another",
+    ),
+    Misfit(
+        lambda p: p.train.class_weights is not None and p.model.head.family not in LABELLING,
+        "train.class_weights are for a classifier or a tagger: set null",
+    ),
+    Misfit(
+        lambda p: p.train.class_weights is not None and p.train.sampled_softmax > 0,
+        "train.class_weights go with the exact softmax: set sampled_softmax 0",
+    ),
+    Misfit(
+        lambda p: p.train.bleu_tokenizer is None and isinstance(p.model.head, DecoderParams) and _parallel(p),
+        "train.bleu_tokenizer is needed where texts become texts: set 13a, or zh or char for scripts without spaces",
     ),
     Misfit(
         lambda p: p.train.scheduled_sampling > 0 and not isinstance(p.model.head, DecoderParams),

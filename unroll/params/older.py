@@ -5,16 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 MACHINE = ("accelerator", "processes", "threads")
+LATER = {"bleu_tokenizer": "13a", "class_weights": None}
+"""what training was before there were parameters for it"""
 
 
 def renewed(recipe: Any) -> Any:
-    """Return a recipe in today's words; what is none of version 0.1 is returned as it is.
-
-    Version 0.1 had the machine among the parameters of training, three numbers in its code, and a tagger that knew from
-    its corpus that it was a language model. Its rows were as they are, and texts were read as they were typed.
-    """
-    if not isinstance(recipe, dict) or "machine" in recipe or not isinstance(recipe.get("train"), dict):
+    """Return a recipe in today's words; what is none of an earlier version is returned as it is."""
+    if not isinstance(recipe, dict) or not isinstance(recipe.get("train"), dict):
         return recipe
+    recipe = recipe if "machine" in recipe else _of_the_first(recipe)
+    return recipe | {"train": LATER | recipe["train"]} if "machine" in recipe else recipe
+
+
+def _of_the_first(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Return a recipe of version 0.1 in the words of 0.2.
+
+    It had the machine among the parameters of training, three numbers in its code, and a tagger that knew from its
+    corpus that it was a language model. Its rows were as they are, and texts were read as they were typed.
+    """
     try:
         train, head, corpus = dict(recipe["train"]), dict(recipe["model"]["head"]), recipe["prepare"]["corpus"]
         machine = {name: train.pop(name) for name in MACHINE}

@@ -117,6 +117,15 @@ class Conll(Section):
         return self.source_column, self.target_column
 
 
+class Tagged(Section):
+    """A sentence a line, each word with its tag behind it: The/DT dog/NN barks/VBZ."""
+
+    format: Literal["tagged"]
+    file: Files
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)]
+    """between a word and its tag; the last one of several counts"""
+
+
 class Foldered(Section):
     """A folder of text files for each label, which is the folder's name."""
 
@@ -165,7 +174,7 @@ class OwnCorpus(Section):
 
 FORMATS = {
     "tsv": Tsv, "aligned": Aligned, "lines": Lines, "labelled": Labelled, "csv": Csv, "table": Table,
-    "jsonl": Jsonl, "conll": Conll, "folders": Foldered,
+    "jsonl": Jsonl, "conll": Conll, "tagged": Tagged, "folders": Foldered,
 }  # fmt: skip
 
 
@@ -183,6 +192,7 @@ Corpus = Annotated[
     | Annotated[Table, Tag("table")]
     | Annotated[Jsonl, Tag("jsonl")]
     | Annotated[Conll, Tag("conll")]
+    | Annotated[Tagged, Tag("tagged")]
     | Annotated[Foldered, Tag("folders")]
     | Annotated[OwnCorpus, Tag("own")],
     Discriminator(_format),
@@ -222,6 +232,7 @@ class Filters(Section):
     """Which pairs of sentences are kept."""
 
     max_words: Count
+    """of a side; where a script puts no spaces between words, each letter counts as one: `unroll.data.lengths`"""
     max_characters: Count
     max_length_ratio: Annotated[float, Field(ge=1)]
     min_letters: Annotated[float, Field(ge=0, le=1)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,9 @@ GRID = "params.yaml"
 NO_PARTS = "unroll/parts.py"
 """What the grid names for a pipeline without parts of its own."""
 
+
+MECAB = {"ja-mecab": "MeCab", "ko-mecab": "mecab_ko"}
+"""{train.bleu_tokenizer: the package that it needs}"""
 
 MOST_BYTES, MOST_NODES, MOST_DEEP = 2**16, 2**16, 50
 """Of a YAML file: its length, its keys and values where every alias is written out, and its levels."""
@@ -138,6 +142,13 @@ def load(root: Path, pipeline: str) -> Pipeline:
     path, machine = root / PIPELINE_FILES / f"{pipeline}.yaml", _machines_file(root).get("machine")
     parse(_Machines, {"machine": machine}, str(root / GRID))  # where what is wrong with it is to be fixed
     found = load_file(path, machine)
+    tokenizer = found.train.bleu_tokenizer or ""
+    needed = MECAB.get(tokenizer)
+    if needed and not find_spec(needed):
+        raise ParamsError(
+            f"{path}: train.bleu_tokenizer: '{tokenizer}' needs the package {needed}, which is not installed: "
+            f"pip install 'sacrebleu[{tokenizer[:2]}]'; or set 'char', which needs none"
+        )
     watched = grid(root).get(pipeline, found.parts or NO_PARTS)
     if watched != (found.parts or NO_PARTS):
         raise ParamsError(

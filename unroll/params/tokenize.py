@@ -12,7 +12,7 @@ from unroll.params.sections import Section, Size
 class Pieces(Section):
     """Text <-> ids, with a vocabulary learnt from train."""
 
-    kind: Literal["word", "space", "treebank", "bpe", "unigram", "char"]
+    kind: Literal["word", "space", "suffix", "treebank", "bpe", "unigram", "char"]
     vocab_size: Annotated[int, Field(ge=8, le=50_000)]
     lowercase: bool
 

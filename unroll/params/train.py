@@ -8,6 +8,8 @@ from pydantic import Field
 
 from unroll.params.sections import Count, Fraction, Section, Seed
 
+Weight = Annotated[float, Field(gt=0, le=1e6)]
+
 
 class Train(Section):
     """How the model learns. Lengths of training are counted in updates, so results do not depend on a clock."""
@@ -33,8 +35,13 @@ class Train(Section):
     validate_every: Count
     validation_rows: Count
     """whose answers are scored; of a running text those whose loss is measured"""
-    select_by: Literal["bleu", "accuracy", "loss"]
-    """the validation score that tells the best weights"""
+    select_by: Literal["bleu", "chrf", "accuracy", "macro_f1", "macro_recall", "span_f1", "loss"]
+    """the validation score that tells the best weights, and by which the model is judged"""
+    bleu_tokenizer: Literal["13a", "intl", "zh", "char", "none", "ja-mecab", "ko-mecab"] | None
+    """how sacreBLEU parts answers into words: zh or char for scripts without spaces; null: answers are no sentences"""
+    class_weights: Literal["balanced"] | Annotated[dict[str, Weight], Field(min_length=1)] | None
+    """what a class weighs in the loss: balanced, rows / (classes * rows of the class) of train; {class: weight}, those
+    not named 1; null: all alike"""
     patience: Count
     """validations without a better score before training ends"""
     average: Count

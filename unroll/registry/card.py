@@ -14,7 +14,8 @@ from unroll.evaluate.escaping import markdown
 from unroll.params.evaluate import Search
 
 SHOWN = (
-    "chrf", "bleu_greedy", "accuracy", "macro_recall", "perplexity", "nats_per_letter", "bits_per_letter",
+    "chrf", "bleu_greedy", "accuracy", "macro_f1", "macro_recall", "span_f1", "accuracy_unseen",
+    "perplexity", "nats_per_letter", "bits_per_letter",
     "novelty_percent", "baseline",
 )  # fmt: skip
 """Scores that stand first, behind the main one, under short names."""
@@ -85,10 +86,14 @@ class Answers(NamedTuple):
     Attributes:
         rows: to the test rows: source, references, hypothesis and more.
         stress: {slip: to the rows with it}.
+        bleu_tokenizer: by which BLEU parts them, should they be compared by it.
+        tags: whether each is several labels, parted by spaces.
     """
 
     rows: list[Row]
     stress: dict[str, list[Row]]
+    bleu_tokenizer: str = "13a"
+    tags: bool = False
 
 
 def answers(evaluation: Path) -> Answers:

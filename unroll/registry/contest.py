@@ -28,7 +28,11 @@ CHALLENGER = "challenger"
 """The alias of the latest version."""
 UNITS = {
     "bleu": (1, 2, "BLEU"),
+    "chrf": (1, 2, "chrF"),
     "accuracy": (100, 2, "accuracy points"),
+    "macro_f1": (1, 2, "points of macro F1"),
+    "macro_recall": (1, 2, "points of macro recall"),
+    "span_f1": (1, 2, "points of F1 of spans"),
     "nats_per_letter": (1, 3, "nats per letter"),
     "perplexity": (1, 3, "nats per token"),
     "bits_per_letter": (1, 3, "nats per token"),
@@ -126,7 +130,8 @@ def _on_both(params: Register, before: Answers, now: Answers, after: Answers, ma
     both = [(old, new) for old, new in zip(now.rows, after.rows, strict=False) if new["source"] in known]
     if not both or _sources(now.rows) != _sources(after.rows):
         return {}
-    found = _difference(params, *([*rows] for rows in zip(*both, strict=True)))
+    old_rows, new_rows = ([*rows] for rows in zip(*both, strict=True))
+    found = _difference(params, old_rows, new_rows, main, after)
     return {"verdict.common": f"{_said(found, main)} on the {len(both)} rows that are in both test sets"}
 
 
@@ -140,7 +145,7 @@ def _compare(params: Register, before: Answers, after: Answers, champion: ModelV
         return False, {"verdict": f"{name} answers other rows: not comparable"}
     if [row.get("weight") for row in before.rows] != [row.get("weight") for row in after.rows]:
         return False, {"verdict": f"{name} counts other tokens: not comparable"}
-    found = _difference(params, before.rows, after.rows)
+    found = _difference(params, before.rows, after.rows, main, after)
     better, delta = found.delta > 0 and found.p_value < params.p_value, UNITS.get(main, PLAIN)[0] * found.delta
     verdict = f"{'better' if better else 'not better'} than {name}: {_said(found, main)}"
     verdict += f" over {params.resamples} resamples"
@@ -153,7 +158,7 @@ def _compare(params: Register, before: Answers, after: Answers, champion: ModelV
 def _worse(params: Register, before: Answers, after: Answers, main: str) -> str:
     """Return the slips under which `after` is significantly worse, and by how much; of those that both had to stand."""
     found = {
-        slip: _difference(params, before.stress[slip], rows)
+        slip: _difference(params, before.stress[slip], rows, main, after)
         for slip, rows in after.stress.items()
         if _sources(before.stress.get(slip, [])) == _sources(rows)
     }
@@ -173,15 +178,28 @@ def _said(found: significance.Verdict, main: str) -> str:
     return f"{factor * found.delta:+.{decimals}f} {unit}, p = {found.p_value:.3f}"
 
 
-def _difference(params: Register, before: list[card.Row], after: list[card.Row]) -> significance.Verdict:
-    """Return what a paired bootstrap says: of the rows' values, or of BLEU where they have none."""
-    name = "value" if "value" in after[0] else "hypothesis"
-    old, new = ([row[name] for row in rows] for rows in (before, after))
+def _difference(
+    params: Register, before: list[card.Row], after: list[card.Row], main: str, answers: Answers
+) -> significance.Verdict:
+    """Return what a paired bootstrap says: of the main score where rows have no values of their own, else of these.
+
+    Args:
+        answers: those that `after` is of, which say how they are compared.
+    """
+    valued = "value" in after[0] and main not in significance.COUNTS
+    old, new = ([row["value" if valued else "hypothesis"] for row in rows] for rows in (before, after))
     if old == new:  # where nothing differs no chance has to be asked
         return significance.Verdict(0.0, 1.0)
-    if name == "value":
+    if valued:
         return significance.paired_means(old, new, [row["weight"] for row in after], params.resamples, params.seed)
-    return significance.paired_bootstrap([row["references"] for row in after], old, new, params.resamples, params.seed)
+    references = [row["references"] for row in after]
+    if main in significance.COUNTS:
+        before_NK3, after_NK3 = (
+            significance.counts(main, said, references, old + new, answers.tags) for said in (old, new)
+        )
+        return significance.paired_counts(before_NK3, after_NK3, main, params.resamples, params.seed)
+    metric = significance.metric("chrf" if main == "chrf" else "bleu", answers.bleu_tokenizer)
+    return significance.paired_bootstrap(references, old, new, params.resamples, params.seed, metric)
 
 
 def _champion_answers(client: MlflowClient, champion: ModelVersion) -> Answers:

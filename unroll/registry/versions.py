@@ -66,7 +66,10 @@ def register(evaluate: Evaluate, params: Register, folders: Folders, run: str) -
         ResourceError: the store cannot be reached.
     """
     digests = lineage.verify(folders.model, folders.evaluation)
-    scores, answers = _main_scores(folders), card.answers(folders.evaluation)
+    recipe, scores = lineage.read_recipe(folders.model), _main_scores(folders)
+    answers = card.answers(folders.evaluation)._replace(
+        bleu_tokenizer=recipe.train.bleu_tokenizer or "13a", tags=recipe.model.head.each_position
+    )
     turn = processes.alone(own(root()) / "locks" / "registry", "the registry", TURN_SECONDS)
     with turn if artifact_folder() else nullcontext(), reaching() as client:
         before = _version_of(client, params.name, digests)

@@ -67,8 +67,16 @@ class Learner:
     Of several processes each learns from its own rows of a batch, and draws by chance from its own generators.
     """
 
-    def __init__(self, model: nn.Module, vocabulary: int, params: Train, fabric: Fabric) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        vocabulary: int,
+        params: Train,
+        fabric: Fabric,
+        class_weights_V: Tensor | None = None,
+    ) -> None:
         self.params, self.fabric, self.vocabulary = params, fabric, vocabulary
+        self.class_weights_V = None if class_weights_V is None else class_weights_V.to(fabric.device)
         optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, weight_decay=params.weight_decay, fused=True)
         self.model, self.optimizer = fabric.setup(model, optimizer)
         self.generator = torch.Generator().manual_seed(params.seed + fabric.global_rank)
@@ -132,8 +140,10 @@ def learn(learner: Learner, batches: Iterable[Batch]) -> tuple[float, int]:
     for whole in batches:
         batch, share = whole.shard(fabric.global_rank, fabric.world_size)
         batch = batch.to(device)
-        smoothing = learner.params.label_smoothing
-        outcome = learner.model(batch, learner.candidates(batch), learner.own, learner.start(batch), smoothing)
+        smoothing, weights_V = learner.params.label_smoothing, learner.class_weights_V
+        outcome = learner.model(
+            batch, learner.candidates(batch), learner.own, learner.start(batch), smoothing, weights_V
+        )
         loss = outcome.loss + reinforce(outcome) if outcome.policy else outcome.loss
         # The mean of the processes' gradients is to be that of the loss over all rows.
         if not learner.update(loss * (share * fabric.world_size)):

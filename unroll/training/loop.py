@@ -119,9 +119,10 @@ class Training:
         score: Callable[[float], float],
         params: Train,
         fabric: Fabric,
+        class_weights_V: Tensor | None = None,
     ) -> None:
         self.model, self.valid, self.score, self.params, self.fabric = model, valid, score, params, fabric
-        self.learner = Learner(model, vocabulary, params, fabric)
+        self.learner = Learner(model, vocabulary, params, fabric, class_weights_V)
         self.feed, self.best = Feed(train), BestWeights(params.average)
 
     @property

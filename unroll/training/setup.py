@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Mapping
+from typing import cast
 
 import torch
 from lightning_fabric import Fabric
@@ -16,6 +17,7 @@ from unroll.data import tables, tokenizers, typed
 from unroll.data.batches import Epochs, batches
 from unroll.data.ids import Ids
 from unroll.data.rows import references
+from unroll.data.tokenizers import ListTokenizer
 from unroll.errors import ParamsError, ResourceError
 from unroll.folders import Folders
 from unroll.nn import arithmetic, model
@@ -26,6 +28,7 @@ from unroll.predict.predictor import Predictor
 from unroll.shapes import SIDES
 from unroll.training import validation
 from unroll.training.loop import Training
+from unroll.training.weighing import class_weights
 
 
 def fingerprint(inputs: Mapping[str, Manifest], recipe: Recipe) -> str:
@@ -38,7 +41,7 @@ def start(recipe: Recipe, folders: Folders) -> tuple[Network, Training]:
     """Return a model and its training before the first update, in each of the processes that share it.
 
     Raises:
-        ParamsError, ResourceError: as `processes_of`.
+        ParamsError, ResourceError: as `processes_of`; or a class that is to be weighed does not occur.
     """
     fabric = processes_of(recipe)
     torch.set_num_threads(recipe.machine.threads)
@@ -76,7 +79,11 @@ def set_up(network: Network, recipe: Recipe, folders: Folders, fabric: Fabric) -
     def score(loss: float) -> float:
         return -loss if settings.select_by == "loss" else validation.score(predictor, pairs)
 
-    return Training(network, len(readers["target"]), train, valid, score, settings, fabric)
+    weights_V = None
+    if settings.class_weights is not None:
+        labels = cast(ListTokenizer, readers["target"])  # of heads that say labels, as the schema has seen to
+        weights_V = class_weights(settings.class_weights, Ids(folders.tokenized, "train", "target").ids, labels)
+    return Training(network, len(readers["target"]), train, valid, score, settings, fabric, weights_V)
 
 
 def processes_of(recipe: Recipe) -> Fabric:

@@ -49,10 +49,12 @@ def test_more_rows_are_learnt_for_longer_by_no_smaller_a_model(task: str) -> Non
 
 def test_what_has_no_spaces_is_not_counted_in_words() -> None:
     found = made("pairs", 3_000, answer="我喝牛奶{}。")
-    assert found.prepare.filters is None
-    assert found.train.select_by == "loss"
+    assert found.prepare.filters is not None
+    assert (found.train.select_by, found.train.bleu_tokenizer) == ("bleu", "zh")
+    assert made("pairs", 3_000, answer="牛乳を飲む{}。").train.bleu_tokenizer == "char"
+    assert made("pairs", 3_000, answer="ฉันดื่มนม{}").train.bleu_tokenizer == "char"
+    assert made("pairs", 3_000).train.bleu_tokenizer == "13a"
     assert found.tokenize.typed is None
-    assert made("pairs", 3_000).prepare.filters is not None
     assert made("classes", 3_000, text="我喝牛奶{}。").tokenize.source.kind == "char"
 
 

@@ -52,6 +52,10 @@ def reason(prepare: Prepare, source: str, target: str) -> str | None:
         ("ab12", "abc", None),
         ("ab123", "abc", "few_letters"),
         ("abc", "a ? !", "few_letters"),
+        ("The dog likes good bread after work.", "那只狗下班后喜欢好面包。", None),
+        ("Every day I drink milk.", "ฉันดื่มนมทุกวัน", None),
+        ("I drink milk.", "我们每天早上都和朋友一起喝牛奶", "length_ratio"),
+        ("a " * 30, "我" * 51, "too_long"),
     ],
 )
 def test_each_filter_drops_what_it_names(prepare: Prepare, source: str, target: str, expected: str | None) -> None:

@@ -206,3 +206,7 @@ def test_far_sources_differ_from_every_train_source_in_more_than_a_word() -> Non
     assert splitting.far_from(iter(train), near + far) == set(far)
     assert splitting.far_from(iter([]), far) == set(far)
     assert splitting.far_from(iter(train), []) == set()
+
+
+def test_chinese_sources_are_near_where_one_letter_tells_them_apart() -> None:
+    assert splitting.far_from(["我们每天喝牛奶"], ["我们每天喝羊奶", "他们从不喝水"]) == {"他们从不喝水"}

@@ -72,7 +72,7 @@ def test_words_come_back_exactly_from_their_surfaces(made: dict[str, Tokenizer],
 
 
 def test_every_kind_of_params_is_learnt_and_tried() -> None:
-    assert tokenizers.TRAINERS.keys() == {*TOKENS, "treebank", "vectors"}
+    assert tokenizers.TRAINERS.keys() == {*TOKENS, "suffix", "treebank", "vectors"}
 
 
 @given(pieces=st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["Z", "C"]), min_size=1), max_size=9))
@@ -257,3 +257,42 @@ def test_the_treebanks_words_are_the_same_typed_or_spaced(spaced: str, typed: st
     assert first == second
     assert UNK not in first
     assert len(words.tokens(typed)) == len(first)
+
+
+RARE = ["barking", "talking", "walking", "working", "zorbing", "Aden", "Eden", "Oden", "Uden", "Yden"]
+
+
+def suffixes(texts: list[str], vocab_size: int = 40) -> Tokenizer:
+    found = tokenizers.train(texts, Pieces(kind="suffix", vocab_size=vocab_size, lowercase=False))
+    assert isinstance(found, Tokenizer)
+    return found
+
+
+def pieces_of(reader: Tokenizer, text: str) -> list[str]:
+    return [reader.vocabulary[index] for index in reader.encode([text])[0]]
+
+
+def test_a_word_that_train_lacks_is_told_by_the_longest_end_that_rare_words_share() -> None:
+    words = suffixes(["we go", "we go", *RARE])
+    assert pieces_of(words, "we skiing going sat Emden Emdes 7up") == [
+        "we", "[UNK] x -ing", "[UNK] x -ing", "[UNK] x", "[UNK] Xx -den", "[UNK] Xx", "[UNK]",
+    ]  # fmt: skip
+    assert words.tokens("we skiing") == ["we", "skiing"]
+
+
+def test_a_word_that_occurs_once_is_no_piece_of_its_own_so_that_training_meets_its_end() -> None:
+    words = suffixes(["we go", "we go", *RARE])
+    assert not set(RARE) & set(words.vocabulary)
+    assert pieces_of(words, "zorbing") == pieces_of(words, "skiing")
+
+
+def test_ends_leave_two_thirds_of_a_vocabulary_to_words() -> None:
+    words = suffixes([*["a b c d e f g h"] * 2, *RARE], vocab_size=16)
+    assert len(words.vocabulary) == 16
+    assert sum(" " in piece for piece in words.vocabulary) == 4
+
+
+def test_ends_come_back_from_a_folder(tmp_path: Path) -> None:
+    words = suffixes(["we go", "we go", *RARE])
+    words.save(tmp_path, "source")
+    assert tokenizers.load(tmp_path, "source").encode(["we skiing"]) == words.encode(["we skiing"])

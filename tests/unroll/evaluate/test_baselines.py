@@ -321,7 +321,7 @@ def test_ridge_finds_what_words_add() -> None:
     rng, worth = random.Random(3), {"good": 1.0, "great": 2.0, "bad": -1.0, "film": 0.0}
     rows = [(" ".join(words), str(sum(worth[word] for word in words))) for words in product(worth, repeat=4)]
     rng.shuffle(rows)
-    assert baselines.ridge(rows[:200], rows[200:], vectors=False) < 0.3 * baselines.median(rows[:200], rows[200:])
+    assert baselines.ridge(rows[:200], rows[200:], "words") < 0.3 * baselines.median(rows[:200], rows[200:])
 
 
 @pytest.mark.parametrize("each", [True, False])
@@ -333,4 +333,16 @@ def test_ridge_reads_vectors_one_by_one_or_as_a_whole(each: bool) -> None:
         wanted = values @ [2.0, -1.0] if each else [values.mean(0) @ [2.0, -1.0]]
         source = "; ".join(" ".join(map(str, row)) for row in values)
         rows.append((source, "; ".join(map(str, wanted))))
-    assert baselines.ridge(rows[:200], rows[200:], vectors=True) < 0.02
+    assert baselines.ridge(rows[:200], rows[200:], "vectors") < 0.02
+
+
+def test_ridge_reads_letters_where_no_spaces_part_words() -> None:
+    tastes = [(taste, sign, n) for taste, sign in (("好", 1), ("坏", -1)) for n in range(1, 40)] * 4
+    random.Random(1).shuffle(tastes)
+    rows = [(f"第{n}汤味道{taste}", str(sign)) for taste, sign, n in tastes]
+    assert baselines.ridge(rows[:200], rows[200:], "letters") < 0.3
+
+
+def test_a_word_gets_its_most_frequent_tag_and_one_that_was_never_seen_that_of_all() -> None:
+    train = [("the run ends", "D N V"), ("we run", "P V"), ("dogs run", "N N"), ("a b", "D")]
+    assert baselines.most_frequent_tag(train, [("we run zorbing", "P V V"), ("the", "D")]) == ["P N N", "D"]

@@ -22,6 +22,11 @@ def test_a_classifier_is_scored_by_how_often_it_is_right(tmp_path: Path) -> None
         "accuracy": 75.0,
         "rows": 4,
         "macro_recall": round(100 * (2 / 3 + 1) / 2, 4),
+        "macro_f1": round(100 * (4 / 5 + 2 / 3) / 2, 4),
+        "classes": {
+            "human": {"precision": 100.0, "recall": 66.667, "f1": 80.0, "rows": 3},
+            "number": {"precision": 50.0, "recall": 100.0, "f1": 66.667, "rows": 1},
+        },
         "nats": 0.75,
         "rows_new": 2,
         "accuracy_new": 50.0,
@@ -74,7 +79,9 @@ def test_where_every_test_row_is_known_none_is_new(tmp_path: Path) -> None:
 def test_a_tagger_is_scored_by_its_share_of_right_labels(tmp_path: Path) -> None:
     test = [("1; 2; 3", "a a b"), ("4", "c")]
     found = score(Stub("frames", {"1; 2; 3": "a b b", "4": "c"}), prepare(tmp_path, test), "frames")
-    assert found.report == {"main": "accuracy", "accuracy": 75.0, "rows": 2, "labels": 4, "rows_right": 50.0}
+    known = {"main": "accuracy", "accuracy": 75.0, "rows": 2, "labels": 4, "rows_right": 50.0}
+    known |= {"macro_recall": 83.3333, "macro_f1": 77.7778}
+    assert {name: value for name, value in found.report.items() if name != "classes"} == known
     assert found.groups == {"a": (50.0, 2), "b": (100.0, 1), "c": (100.0, 1)}
     assert found.unit == "label"
     names, counts = found.confusion
@@ -86,3 +93,32 @@ def test_a_tagger_is_scored_by_its_share_of_right_labels(tmp_path: Path) -> None
 def test_labels_that_were_cut_off_are_not_right(tmp_path: Path) -> None:
     found = score(Stub("frames", {"1; 2; 3; 4": "a a"}), prepare(tmp_path, [("1; 2; 3; 4", "a a b b")]), "frames")
     assert found.report["accuracy"] == 50.0
+
+
+def test_a_classifier_is_judged_by_what_it_is_selected_by(tmp_path: Path) -> None:
+    stub = Stub("classify", SAID, COSTS, train__select_by="macro_f1")
+    report = score(stub, prepare(tmp_path, QUESTIONS), "classify").report
+    assert report["main"] == "macro_f1"
+    assert report["macro_f1"] == pytest.approx(100 * (4 / 5 + 2 / 3) / 2, abs=1e-3)
+
+
+TAGS = {"tokenize__source": {"kind": "suffix", "vocab_size": 20, "lowercase": False},
+        "prepare__corpus": {"format": "tagged", "file": "a.txt", "delimiter": "/"}}  # fmt: skip
+
+
+def test_words_that_train_has_not_are_scored_apart_and_spans_as_wholes(tmp_path: Path) -> None:
+    test = [("Ann Lee ran", "B-PER I-PER O"), ("Bo ran", "B-PER O")]
+    said = {"Ann Lee ran": "B-PER I-PER O", "Bo ran": "O O"}
+    stub = Stub("frames", said, train__select_by="span_f1", **TAGS)
+    report = score(stub, prepare(tmp_path, test, [("Ann ran", "B-PER O")]), "frames").report
+    assert report["main"] == "span_f1"
+    assert report["span_f1"] == pytest.approx(100 * 2 / 3, abs=1e-3)
+    assert (report["labels_unseen"], report["accuracy_unseen"], report["accuracy_seen"]) == (2, 50.0, 100.0)
+    assert report["accuracy"] == 80.0
+
+
+def test_tags_that_mark_no_spans_have_no_f1_of_spans(tmp_path: Path) -> None:
+    stub = Stub("frames", {"we run": "P V"}, **TAGS)
+    report = score(stub, prepare(tmp_path, [("we run", "P V")], [("we run", "P V")]), "frames").report
+    assert "span_f1" not in report
+    assert report["labels_unseen"] == 0

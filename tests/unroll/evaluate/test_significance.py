@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 
 from unroll.evaluate import significance
+from unroll.training.validation import bleu, macro_f1, macro_recall, span_f1
+
+BLEU = significance.metric("bleu", "13a")
 
 
 def sentences(count: int) -> list[str]:
@@ -24,8 +27,8 @@ def spoil(texts: list[str], share: float, seed: int) -> list[str]:
 def test_the_bootstrap_tells_a_better_system_from_a_worse_one() -> None:
     texts = sentences(300)
     worse, better = spoil(texts, 0.3, 1), spoil(texts, 0.1, 2)
-    up = significance.paired_bootstrap([[t] for t in texts], worse, better, 300, 1)
-    down = significance.paired_bootstrap([[t] for t in texts], better, worse, 300, 1)
+    up = significance.paired_bootstrap([[t] for t in texts], worse, better, 300, 1, BLEU)
+    down = significance.paired_bootstrap([[t] for t in texts], better, worse, 300, 1, BLEU)
     assert up.delta > 5
     assert up.p_value < 0.05
     assert down.delta == pytest.approx(-up.delta)
@@ -33,7 +36,9 @@ def test_the_bootstrap_tells_a_better_system_from_a_worse_one() -> None:
 
 def test_the_bootstrap_sees_no_difference_where_there_is_none() -> None:
     texts = sentences(300)
-    verdict = significance.paired_bootstrap([[t] for t in texts], spoil(texts, 0.2, 1), spoil(texts, 0.2, 2), 300, 1)
+    verdict = significance.paired_bootstrap(
+        [[t] for t in texts], spoil(texts, 0.2, 1), spoil(texts, 0.2, 2), 300, 1, BLEU
+    )
     assert verdict.p_value > 0.05
 
 
@@ -42,7 +47,7 @@ def test_the_bootstrap_is_the_same_for_the_same_seed(monkeypatch: pytest.MonkeyP
     texts = sentences(100)
     systems = spoil(texts, 0.2, 1), spoil(texts, 0.2, 2)
     first, same, *others = (
-        significance.paired_bootstrap([[t] for t in texts], *systems, 100, seed) for seed in (1, 1, 2, 3, 4)
+        significance.paired_bootstrap([[t] for t in texts], *systems, 100, seed, BLEU) for seed in (1, 1, 2, 3, 4)
     )
     assert first == same
     assert any(other.p_value != first.p_value for other in others)
@@ -87,3 +92,40 @@ def test_drawing_in_parts_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     whole = significance.paired_means(*systems, 500, 1)
     monkeypatch.setattr(significance, "DRAWS", 1000)
     assert significance.paired_means(*systems, 500, 1) == whole
+
+
+def test_two_chinese_systems_are_told_apart_by_the_tokenizer_that_parts_them() -> None:
+    wanted = [f"我们每天{verb}{what}和{other}" for verb in "喝吃买卖" for what in "奶茶汤" for other in "饭面鱼肉"]
+    worse, better = [text.replace("和", "或") for text in wanted], wanted
+    blind, seeing = (
+        significance.paired_bootstrap(
+            [[text] for text in wanted], worse, better, 200, 1, significance.metric("bleu", tokenizer)
+        )
+        for tokenizer in ("13a", "zh")
+    )
+    assert seeing.delta == pytest.approx(100 - bleu(worse, [[text] for text in wanted], "zh"))
+    assert seeing.p_value < 0.05
+    assert blind.delta == 0  # to whom a sentence is one word, of which no four make a phrase
+
+
+LABELLED = {
+    "macro_f1": (macro_f1, ["a", "a", "a", "b", "very c"] * 20, ["a", "a", "b", "b", "a"] * 20, False),
+    "macro_recall": (macro_recall, ["a", "a", "a", "b", "very c"] * 20, ["a", "a", "b", "b", "a"] * 20, False),
+    "span_f1": (span_f1, ["B-X I-X O", "O B-Y O"] * 40, ["B-X O O", "O B-Y O"] * 40, True),
+}
+
+
+@pytest.mark.parametrize("score", LABELLED)
+def test_a_score_of_all_rows_is_compared_by_what_it_is_of_all_rows(score: str) -> None:
+    measure, wanted, worse, tags = LABELLED[score]
+    references = [[text] for text in wanted]
+    before, after = (significance.counts(score, said, references, worse + wanted, tags) for said in (worse, wanted))
+    up = significance.paired_counts(before, after, score, 300, 1)
+    assert up.delta == pytest.approx(measure(wanted, wanted) - measure(worse, wanted))
+    assert up.p_value < 0.05
+    assert significance.paired_counts(before, after, score, 300, 1) == up
+
+
+def test_labels_within_a_text_are_counted_one_by_one() -> None:
+    found = significance.counts("macro_f1", ["N V N"], [["N N N"]], ["N V N"], tags=True)
+    assert found.tolist() == [[[2, 2, 3], [0, 1, 0]]]

@@ -11,6 +11,7 @@ import pytest
 from unroll.data import noise
 from unroll.evaluate import stress
 from unroll.evaluate.stress import classified, copied, in_line, loops, odd, put_in, slipped, translated, whole
+from unroll.training.validation import bleu
 
 ROWS: list[dict[str, Any]] = [
     {"source": f"I saw Tom in number {n} of the old street.", "references": [f"Vi a Tom en el {n} de la calle."],
@@ -78,7 +79,7 @@ def test_rows_to_read_whole_have_15_to_60_words() -> None:
     assert min(words) >= stress.WORDS[0]
     assert max(words) <= stress.WORDS[1]
     assert max(words) > 45
-    found = stress.by_length(whole(predictor(), ROWS * 10))
+    found = stress.by_length(whole(predictor(), ROWS * 10), bleu)
     assert sum(count for _, count in found.values()) == len(words)
 
 

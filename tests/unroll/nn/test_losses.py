@@ -37,16 +37,17 @@ def test_label_smoothing_follows_its_formula() -> None:
     chunk=st.integers(1, 10 * V),
     smoothing=st.sampled_from([0.0, 0.1, 1.0]),
     scale=st.sampled_from([1.0, -3.0]),
+    weights=st.sampled_from([None, torch.arange(1, V + 1, dtype=torch.float64) / 4]),
 )
 def test_in_chunks_it_is_the_same_and_learns_the_same(
-    positions: int, chunk: int, smoothing: float, scale: float
+    positions: int, chunk: int, smoothing: float, scale: float, weights: Tensor | None
 ) -> None:
     x, weight, bias, labels = parts(positions)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(losses, "CHUNK", chunk)
-        loss, nats = linear_cross_entropy(x, weight, bias, labels, smoothing)
+        loss, nats = linear_cross_entropy(x, weight, bias, labels, smoothing, weights)
     logits = x @ weight.t() + bias
-    expected = cross_entropy(logits, labels, smoothing)
+    expected = cross_entropy(logits, labels, smoothing, weights)
     torch.testing.assert_close(loss, expected)
     torch.testing.assert_close(nats, -logits.detach().log_softmax(1)[range(positions), labels])
     found, wanted = (torch.autograd.grad(scale * one, (x, weight, bias)) for one in (loss, expected))
@@ -55,7 +56,23 @@ def test_in_chunks_it_is_the_same_and_learns_the_same(
 
 def test_its_gradient_is_that_of_finite_differences() -> None:
     *learnt, labels = parts(6)
+    weights = torch.linspace(0.2, 3.0, V, dtype=torch.float64)
     assert torch.autograd.gradcheck(lambda *all: linear_cross_entropy(*all, labels, 0.1)[0], learnt)
+    assert torch.autograd.gradcheck(lambda *all: linear_cross_entropy(*all, labels, 0.1, weights)[0], learnt)
+
+
+def test_a_label_that_weighs_three_costs_as_if_it_were_there_three_times() -> None:
+    logits, labels = torch.randn(2, V, dtype=torch.float64), torch.tensor([1, 4])
+    weights = torch.ones(V, dtype=torch.float64)
+    weights[4] = 3
+    thrice = cross_entropy(logits[[0, 1, 1, 1]], labels[[0, 1, 1, 1]], 0.0)
+    torch.testing.assert_close(2 * cross_entropy(logits, labels, 0.0, weights), 4 * thrice)
+
+
+def test_weights_of_1_change_nothing() -> None:
+    *learnt, labels = parts(6)
+    plain, weighted = (linear_cross_entropy(*learnt, labels, 0.1, ones)[0] for ones in (None, torch.ones(V).double()))
+    torch.testing.assert_close(plain, weighted)
 
 
 def test_where_nothing_is_learnt_it_says_the_same() -> None:

@@ -33,6 +33,7 @@ UNFITTING: list[tuple[str, dict[str, Any], str]] = [
         "embed.source_vectors are for tokens, and the source is vectors: set null",
     ),
     ("nationality", {"prepare.filters": FILTERS}, "prepare.filters are for pairs of sentences: set null"),
+    ("language", {"tokenize.source.kind": "suffix"}, "tokenize kind 'suffix' is for what is read"),
     ("letter", {"prepare.corpus.pairs": False}, "prepare.corpus.pairs goes with shape one_to_one"),
     ("language", {"prepare.corpus.pairs": True}, "prepare.corpus.pairs goes with shape one_to_one"),
     (
@@ -74,6 +75,11 @@ UNFITTING: list[tuple[str, dict[str, Any], str]] = [
     ("rating", {"model.head.context": None}, "model.head.context must be null in the shape n_to_n"),
     ("rating", {"train.label_smoothing": 0.1}, "a regressor has no labels: set train.select_by 'loss'"),
     ("rating", {"train.select_by": "accuracy"}, "a regressor has no labels: set train.select_by 'loss'"),
+    ("classify", {"train.select_by": "span_f1"}, "train.select_by 'span_f1' is for a tagger"),
+    ("translate", {"train.select_by": "macro_f1"}, "train.select_by 'macro_f1' and 'macro_recall' are for"),
+    ("translate", {"train.class_weights": "balanced"}, "train.class_weights are for a classifier or a tagger"),
+    ("classify", {"train.class_weights": {"human": 2.0}, "train.sampled_softmax": 3}, "go with the exact softmax"),
+    ("translate", {"train.bleu_tokenizer": None}, "train.bleu_tokenizer is needed where texts become texts"),
     ("translate", {"embed.frozen": True}, "model.tied and embed.frozen would leave no output layer to learn"),
 ]
 
@@ -102,6 +108,9 @@ def test_every_misfit_is_hit() -> None:
         ("name", {"model.head.attention": "none"}),
         ("translate", {"evaluate.search": SAMPLE, "train.scheduled_sampling": 1.0}),
         ("letter", {"train.sampled_softmax": 10}),
+        ("classify", {"train.class_weights": {"human": 2}, "train.select_by": "macro_f1"}),
+        ("frames", {"train.class_weights": "balanced", "train.select_by": "span_f1"}),
+        ("translate", {"train.select_by": "chrf", "train.bleu_tokenizer": "zh"}),
     ],
 )
 def test_what_fits_is_taken(name: str, changes: dict[str, Any]) -> None:

@@ -194,3 +194,13 @@ def test_nothing_beneath_the_floor_is_champion(home: Path, main: str, floor: Any
     assert ("champion" in found.aliases) == crowned
     if not crowned:
         assert re.fullmatch(rf"not champion: {main} [\d.]+ is worse than the floor {floor}", found.verdict)
+
+
+@pytest.mark.usefixtures("unloaded")
+@pytest.mark.parametrize(("main", "unit"), [("chrf", "chrF"), ("macro_recall", "points of macro recall")])
+def test_what_a_model_is_selected_by_decides(home: Path, main: str, unit: str) -> None:
+    folders = make_folders(home, answers(3))
+    for right, verdict in ((3, "first"), (6, rf"better than version 1: \+\d+\.\d\d {unit}, p = 0.0")):
+        evaluate(folders, answers(right), main)
+        assert re.match(verdict, register(folders).verdict)
+    assert champion() == "2"

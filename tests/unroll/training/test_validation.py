@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests import tiny
+from unroll.errors import ParamsError
 from unroll.params.evaluate import Beam, Search
 from unroll.predict.predictor import Predictor
-from unroll.training.validation import SCORES, accuracy, bleu, labels_right, score, streams
+from unroll.training.validation import (
+    LABELS,
+    accuracy,
+    bleu,
+    chrf,
+    each_label,
+    labels_right,
+    macro_f1,
+    macro_recall,
+    score,
+    streams,
+)
 
 REFERENCES = [["the cat sat on the mat today"], ["a dog ran in a park", "one dog ran through a big park"]]
 
@@ -64,8 +79,8 @@ def test_labels_are_counted_one_by_one(said: str, wanted: str, expected: tuple[i
 class Stub:
     """Stands in for a Predictor: says one thing quickly and another at leisure."""
 
-    def __init__(self, section: str, quick: dict[str, str], slow: dict[str, str]) -> None:
-        settings = tiny.pipeline(section, **({} if section == "translate" else {"train__select_by": "accuracy"}))
+    def __init__(self, section: str, quick: dict[str, str], slow: dict[str, str], **changes: object) -> None:
+        settings = tiny.pipeline(section, **changes)
         self.recipe, self.search = settings.recipe, settings.evaluate.search
         self.quick, self.slow = quick, slow
         self.strict: list[bool] = []
@@ -94,10 +109,57 @@ def test_the_quickest_answers_are_scored_unknown_labels_among_them() -> None:
     assert stub.strict == [False]
 
 
-def test_what_it_is_selected_by_is_scored() -> None:
-    assert set(SCORES) == {"bleu", "accuracy"}
-    stub = Stub("classify", {"x": "a", "y": "b"}, {})
-    assert score(stub, {"x": ["a"], "y": ["a"]}) == 50  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("select_by", "expected"), [("accuracy", 75), ("macro_recall", 50), ("macro_f1", 100 * (2 * 3 / 7) / 2)]
+)
+def test_what_it_is_selected_by_is_scored(select_by: str, expected: float) -> None:
+    stub = Stub("classify", dict.fromkeys("wxyz", "a"), {}, train__select_by=select_by)
+    wanted = {"w": ["a"], "x": ["a"], "y": ["a"], "z": ["b"]}
+    assert score(stub, wanted) == pytest.approx(expected)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("select_by", "expected"), [("accuracy", 75), ("macro_recall", 250 / 3), ("span_f1", 50)])
+def test_of_tags_each_is_scored_and_of_spans_the_whole(select_by: str, expected: float) -> None:
+    stub = Stub("frames", {"1; 2": "B-X I-X", "3; 4": "B-X O"}, {}, train__select_by=select_by)
+    assert score(stub, {"1; 2": ["B-X I-X"], "3; 4": ["B-X I-X"]}) == pytest.approx(expected, abs=10)  # type: ignore[arg-type]
+    assert {"accuracy", "macro_f1", "macro_recall", "span_f1"} == set(LABELS)
+
+
+SAID, WANTED = ["我们每天喝牛奶。", "她有三只狗。"], [["我们每天喝牛奶。"], ["她有三条狗。"]]
+
+
+@pytest.mark.parametrize(("changes", "expected"), [({"train__bleu_tokenizer": "zh"}, bleu(SAID, WANTED, "zh")),
+                                                   ({"train__select_by": "chrf"}, chrf(SAID, WANTED))])  # fmt: skip
+def test_chinese_answers_are_scored_by_their_letters(changes: dict[str, object], expected: float) -> None:
+    stub = Stub("translate", {"x": SAID[0], "y": SAID[1]}, {}, **changes)
+    found = score(stub, {"x": WANTED[0], "y": WANTED[1]})  # type: ignore[arg-type]
+    assert found == pytest.approx(expected)
+    assert 50 < found < 100
+    assert bleu(SAID[1:], WANTED[1:]) == 0
+
+
+def test_a_tokenizer_whose_package_is_not_there_is_refused_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "MeCab", None)
+    with pytest.raises(ParamsError, match=r"train.bleu_tokenizer: 'ja-mecab' needs a package .* or set 'char'"):
+        bleu(SAID, WANTED, "ja-mecab")
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abd")), min_size=1))
+def test_macro_scores_are_means_over_classes(rows: list[tuple[str, str]]) -> None:
+    said, wanted = ([row[side] for row in rows] for side in (0, 1))
+
+    def right(name: str) -> int:
+        return sum(row == (name, name) for row in rows)
+
+    recalls = [right(name) / wanted.count(name) for name in set(wanted)]
+    f1s = [2 * right(name) / (said.count(name) + wanted.count(name)) for name in {*said, *wanted}]
+    assert macro_recall(said, wanted) == pytest.approx(100 * sum(recalls) / len(recalls))
+    assert macro_f1(said, wanted) == pytest.approx(100 * sum(f1s) / len(f1s))
+
+
+def test_labels_are_parted_where_they_are_tags() -> None:
+    assert each_label(["a b", "c"], ["a d", "c"], tags=True) == (["a", "b", "c"], ["a", "d", "c"])
+    assert each_label(["very bad"], ["very good"], tags=False) == (["very bad"], ["very good"])
 
 
 def test_a_real_model_is_scored(tmp_path: Path) -> None:
@@ -106,3 +168,9 @@ def test_a_real_model_is_scored(tmp_path: Path) -> None:
     readers = tiny.tokenize(tmp_path, settings, pairs)
     predictor = Predictor(tiny.build_model(settings, readers), readers, settings.recipe)
     assert 0 <= score(predictor, {source: [target] for source, target in pairs}) < 100
+
+
+def test_chrf_needs_no_words_and_a_second_reference_can_only_help() -> None:
+    hypotheses = ["the cat sat on a mat today", "one dog ran through a park"]
+    assert chrf(hypotheses, REFERENCES) > chrf(hypotheses, [refs[:1] for refs in REFERENCES])
+    assert chrf([references[0] for references in WANTED], WANTED) == pytest.approx(100)
