@@ -21,7 +21,7 @@ from unroll.errors import DataError, ParamsError
 from unroll.folders import PIPELINE_FILES, Folders
 from unroll.params.pipeline import Pipeline
 from unroll.params.prepare import Prepare
-from unroll.params.reading import GRID, dump, grid, load, parse
+from unroll.params.reading import GRID, dump, grid, grid_line, load, parse
 from unroll.shapes import SHAPES
 
 FEWEST = 30
@@ -64,8 +64,9 @@ def new(root: Path, name: str, files: Sequence[Path], wanted: Wanted, like: str 
         stock = _stock(found, folder)
         document, task = _document(root, name, files, found, stock, wanted, like)
     text = pipeline_file(f"{_title(task)} of {', '.join(path.name for path in files)[:80]}", name, document)
+    line = grid_line(name, document["parts"], document["train"]["start_from"])
     listed = (root / GRID).read_text(encoding="utf-8")
-    listed = listed if name in known else with_pipeline(listed, name, str(root / GRID))
+    listed = listed if name in known else with_pipeline(listed, line, str(root / GRID))
     placed = _place(files, folders)
     store.write_file(file, text)
     store.write_file(root / GRID, listed)

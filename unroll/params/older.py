@@ -8,7 +8,19 @@ MACHINE = ("accelerator", "processes", "threads")
 
 
 def renewed(recipe: Any) -> Any:
-    """Return a recipe in today's words; what is none of version 0.1 is returned as it is.
+    """Return a recipe in today's words; what is none is returned as it is."""
+    recipe = _of_0_1(recipe)
+    try:
+        if "machine" in recipe and "start_from" not in recipe["train"]:
+            begun = {"train": {"start_from": None, "start_parts": None} | recipe["train"]}
+            return recipe | begun | {"tokenize": recipe["tokenize"] | {"from_start": None}}
+    except (KeyError, TypeError):
+        pass
+    return recipe
+
+
+def _of_0_1(recipe: Any) -> Any:
+    """Return a recipe of version 0.1 as 0.2 first had it.
 
     Version 0.1 had the machine among the parameters of training, three numbers in its code, and a tagger that knew from
     its corpus that it was a language model. Its rows were as they are, and texts were read as they were typed.

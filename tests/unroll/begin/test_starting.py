@@ -14,7 +14,7 @@ from unroll.begin.looking import Wanted
 from unroll.begin.starting import New, new
 from unroll.errors import DataError, ParamsError, UnrollError
 from unroll.params.prepare import OfficialSplit
-from unroll.params.reading import grid, load
+from unroll.params.reading import NO_PARTS, NO_START, grid, load
 from unroll.params.tokenize import Pieces
 
 WORDS = ["milk", "tea", "wine", "bread", "rice", "fish", "soup", "salt", "cake", "beer"]
@@ -157,4 +157,4 @@ def test_the_shipped_grid_takes_a_line(root: Path) -> None:
     start(root, {"mine.csv": TABLE})
     after = yaml.safe_load((root / "params.yaml").read_text())
     assert after["machine"] == before["machine"]
-    assert after["pipelines"] == before["pipelines"] | {"mine": "unroll/parts.py"}
+    assert after["pipelines"] == before["pipelines"] | {"mine": {"parts": NO_PARTS, "start": NO_START}}
