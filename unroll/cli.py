@@ -338,13 +338,16 @@ def new(
     ] = None,
     source: Annotated[str | None, typer.Option(help="The column or key to read: its name, or number from 0.")] = None,
     target: Annotated[str | None, typer.Option(help="The column or key to say.")] = None,
+    start_from: Annotated[
+        str | None, typer.Option(help="Go on from the model of this pipeline, with its tokenizers and settings.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a pipeline of that name.")] = False,
 ) -> None:
     """Look at files of your own, say what is in them, and write a whole pipeline for them: pipelines/NAME.yaml."""
     from unroll.begin.looking import Wanted
     from unroll.begin.starting import new as starts
 
-    made = starts(Path(), name, files, Wanted(shape, source, target), like, force)
+    made = starts(Path(), name, files, Wanted(shape, source, target), like, force, start_from)
     print(*made.said, sep="\n")
 
 

@@ -76,6 +76,19 @@ def test_another_pipelines_settings_are_taken(root: Path) -> None:
     assert not (root / "pipelines/book.yaml").exists()
 
 
+def test_it_goes_on_from_the_model_of_another_pipeline(root: Path) -> None:
+    other = load(root, "translate")
+    (root.parent / "mine.tsv").write_text("".join(f"{text}\t¡{text}\n" for text in TEXTS), encoding="utf-8")
+    new(root, "mine", [root.parent / "mine.tsv"], Wanted(), None, False, "translate")
+    found = load(root, "mine")
+    assert grid(root)["mine"] == {"parts": NO_PARTS, "start": "data/translate/model"}
+    assert (found.train.start_from, found.tokenize.from_start) == ("translate", "both")
+    assert found.model.model_copy(update={"dropout": 0.0}) == other.model.model_copy(update={"dropout": 0.0})
+    assert found.tokenize.source == other.tokenize.source
+    assert found.train.updates < other.train.updates
+    assert found.train.learning_rate == other.train.learning_rate / 4
+
+
 def test_a_text_is_split_in_its_order(root: Path) -> None:
     start(root, {"book.txt": "".join(f"{text}\n" for text in TEXTS)})
     prepare = load(root, "mine").prepare
