@@ -1,6 +1,7 @@
 """Text to ids, or to vectors.
 
 in   data/<pipeline>/prepared/{train,valid,test}.tsv
+     a model whose tokenizers are taken, where tokenize.from_start says so
 out  data/<pipeline>/tokenized/{source,target}.tokenizer.json, .model     learnt on train alone
                                {train,valid}.{source,target}.{ids,offsets}  memory-mapped; vectors: .values for .ids
                                none of the target for a language model, whose rows have none
@@ -11,7 +12,7 @@ out  data/<pipeline>/tokenized/{source,target}.tokenizer.json, .model     learnt
 from __future__ import annotations
 
 from stages import main
-from unroll import shapes
+from unroll import shapes, starts
 from unroll.artifacts import store
 from unroll.artifacts.manifest import dump_json
 from unroll.data import lexicon, tokenizing
@@ -23,8 +24,10 @@ def run(pipeline: Pipeline, folders: Folders) -> None:
     """Learn a tokenizer for each side, or one for both, write the ids of train and valid, and learn the lexicon."""
     prepared = store.verify(folders.prepared, "prepared")
     sides = shapes.sides(pipeline.model.head.family)
-    with store.writing(folders.tokenized, "tokenized", {"prepared": prepared}) as folder:
-        report = tokenizing.tokenize(pipeline.tokenize, pipeline.noise, sides, folders.prepared, folder)
+    start = starts.find(pipeline.train.start_from if pipeline.tokenize.from_start else None, folders.root)
+    inputs = {"prepared": prepared} | starts.inherited_tokenizers(start)
+    with store.writing(folders.tokenized, "tokenized", inputs) as folder:
+        report = tokenizing.tokenize(pipeline.tokenize, pipeline.noise, sides, folders.prepared, folder, start)
     tokenized = store.verify(folders.tokenized, "tokenized")
     with store.writing(folders.lexicon, "lexicon", {"tokenized": tokenized}) as folder:
         if tokenizing.parallel(pipeline.tokenize, sides):

@@ -8,9 +8,10 @@ from typing import Any
 
 import yaml
 
+from unroll.folders import start_folder
 from unroll.params.embed import Embed
 from unroll.params.pipeline import Pipeline
-from unroll.params.reading import dump, parse
+from unroll.params.reading import NO_PARTS, NO_START, dump, parse
 
 MACHINE = {"accelerator": "cpu", "processes": 1, "threads": 1}
 SECTIONS: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
@@ -53,7 +54,9 @@ def section(pipeline: Pipeline) -> dict[str, Any]:
 
 def write_project(folder: Path, name: str, section: dict[str, Any], **machine: Any) -> None:
     """Write params.yaml and the file of one pipeline, as a project of its own has them."""
-    grid = {"machine": MACHINE | machine, "pipelines": {name: section.get("parts") or "unroll/parts.py"}}
+    start = section.get("train", {}).get("start_from")
+    line = {"parts": section.get("parts") or NO_PARTS, "start": start_folder(start) if start else NO_START}
+    grid = {"machine": MACHINE | machine, "pipelines": {name: line}}
     (folder / "pipelines").mkdir(parents=True, exist_ok=True)
     (folder / "params.yaml").write_text(yaml.safe_dump(grid), encoding="utf-8")
     (folder / "pipelines" / f"{name}.yaml").write_text(yaml.safe_dump(section), encoding="utf-8")

@@ -17,6 +17,7 @@ import yaml
 
 from tests import recipes, test_house, tiny
 from unroll import parts
+from unroll.params.reading import NO_START
 
 ROOT = Path(__file__).parents[1]
 ENDINGS = {"food": ["acre", "ine"], "tool": ["ork", "ulp"]}
@@ -50,7 +51,9 @@ def mine(tmp_path_factory: pytest.TempPathFactory, blank_store: Path) -> Path:
     for block in blocks("pipelines/mine.yaml"):
         section = merged(section, yaml.safe_load(block))
     recipes.write_project(folder, "mine", section)
-    assert yaml.safe_load(blocks("params.yaml")[0])["pipelines"] == {"mine": section["parts"]}
+    assert yaml.safe_load(blocks("params.yaml")[0])["pipelines"] == {
+        "mine": {"parts": section["parts"], "start": NO_START}
+    }
     (folder / "pipelines/mine.py").write_text("\n\n".join(blocks("pipelines/mine.py")), encoding="utf-8")
     shutil.copytree(ROOT / "stages", folder / "stages", ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "stages/count.py").write_text(blocks("stages/count.py")[0], encoding="utf-8")

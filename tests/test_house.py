@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 TOPS = ("unroll", "stages")
 ORDER = [
     "telling", "plain", "errors", "extras", "processes", "shapes", "folders", "asking", "params", "artifacts", "parts",
-    "data", "nn", "predict", "training", "evaluate", "registry", "serve", "begin", "face", "cli", "__main__",
+    "starts", "data", "nn", "predict", "training", "evaluate", "registry", "serve", "begin", "face", "cli", "__main__",
 ]  # fmt: skip
 """The packages of `unroll` and the modules beside them, as data flows: each may import those before it."""
 RESERVED = {
@@ -50,6 +50,7 @@ INERT = {
     "unroll.shapes": "what may stand in a pipeline file",
     "unroll.params": "what may stand in a pipeline file: DVC watches the values",
     "unroll.parts": "is what a pipeline without parts of its own names in params.yaml",
+    "unroll.starts": "is what a pipeline that starts from no model names in params.yaml",
     "unroll.artifacts": "hashes what is there; DVC watches the number of the manifest's format",
     "unroll.training.progress": "shows, and is never asked",
     "unroll.registry": "mirrors the files",
@@ -200,9 +201,10 @@ def wrong_dependencies(root: Path) -> Iterator[str]:
         reached = {file_of(module) for module in reach(stage, modules)}
         yield from (f"{stage}: {path} is imported and not among the deps" for path in sorted(reached - files))
         yield from (f"{stage}: {path} is among the deps and not imported" for path in sorted(files - reached))
-        brings = "unroll.parts" in imports(running(modules.get(f"stages.{stage}", ast.Module([], []))))
-        if brings and "${item}" not in declared["deps"]:
-            yield f"{stage}: runs parts of one's own, and ${{item}} is not among the deps"
+        brings = imports(running(modules.get(f"stages.{stage}", ast.Module([], []))))
+        for module, item in (("parts", "${item.parts}"), ("starts", "${item.start}")):
+            if f"unroll.{module}" in brings and item not in declared["deps"]:
+                yield f"{stage}: imports unroll.{module}, and {item} is not among the deps"
 
 
 def stages(root: Path) -> list[tuple[str, dict[str, Any]]]:
@@ -437,7 +439,9 @@ def test_a_remark_in_what_can_change_no_weight_leaves_every_training_fresh(tmp_p
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, tmp_path / name)
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
     declared = set(dict(stages(ROOT))["train"]["deps"])
-    idle = sorted({file for top in TOPS for file in files_of(tmp_path, top)} - declared - {"unroll/parts.py"})
+    idle = sorted(
+        {file for top in TOPS for file in files_of(tmp_path, top)} - declared - {"unroll/parts.py", "unroll/starts.py"}
+    )
     assert {"unroll/evaluate/plots.py", "unroll/params/train.py", "unroll/artifacts/manifest.py"} < set(idle)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
     asked = json.dumps([idle, [f"train@{pipeline}" for pipeline in grid(ROOT)]])
@@ -491,7 +495,7 @@ ARTIFACT = "artifacts: {translate: {type: model, path: data/translate/model, des
 GOOD = {
     "dvc.yaml": "stages: {tokenize: {do: {deps: [data/raw, stages/tokenize.py, unroll/data/text.py],"
     " params: [{'pipelines/${key}.yaml': [tokenize, register, model.head.kind]}]}}}\n" + ARTIFACT,
-    "params.yaml": "pipelines: {translate: unroll/parts.py}",
+    "params.yaml": "pipelines: {translate: {parts: a, start: b}}",
     "pipelines/translate.yaml": "shape: n_to_m\ntokenize: {vocab_size: 8}",
     "stages/__init__.py": '"""Doc."""\nfrom unroll.errors import UnrollError',
     "stages/tokenize.py": '"""Doc."""\nfrom stages import UnrollError\nfrom unroll.data import text\n'
@@ -563,7 +567,12 @@ BREACHES = [
     (
         wrong_dependencies,
         {"stages/tokenize.py": "from unroll import parts", "unroll/parts.py": ""},
-        "tokenize: runs parts of one's own, and ${item} is not among the deps",
+        "tokenize: imports unroll.parts, and ${item.parts} is not among the deps",
+    ),
+    (
+        wrong_dependencies,
+        {"stages/tokenize.py": "from unroll import starts", "unroll/starts.py": ""},
+        "tokenize: imports unroll.starts, and ${item.start} is not among the deps",
     ),
     (
         wrong_parameters,

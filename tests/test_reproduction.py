@@ -239,7 +239,7 @@ def test_a_pipeline_with_a_cell_of_its_own_is_trained_asked_and_watched(copied: 
     section = recipes.section(recipes.make(**MINE | own))
     (copied.folder / "pipelines/own.yaml").write_text(yaml.safe_dump(section), encoding="utf-8")
     grid = yaml.safe_load((copied.folder / "params.yaml").read_text(encoding="utf-8"))
-    grid["pipelines"]["own"] = "pipelines/own.py"
+    grid["pipelines"]["own"] = {"parts": "pipelines/own.py", "start": "unroll/starts.py"}
     (copied.folder / "params.yaml").write_text(yaml.safe_dump(grid), encoding="utf-8")
 
     said = copied.run("dvc", "repro")

@@ -7,6 +7,7 @@ import math
 import sys
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,7 +24,7 @@ from unroll.folders import is_folder
 if TYPE_CHECKING:
     from unroll.params.evaluate import Search
     from unroll.params.pipeline import Recipe
-    from unroll.predict.predictor import Prediction, Predictor
+    from unroll.predict.predictor import Encoding, Prediction, Predictor
 
 LONGEST_LINE = 2**20
 """Bytes of a line of stdin: models read fewer."""
@@ -34,6 +35,24 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+export = typer.Typer(help="Write what others can use.", no_args_is_help=True)
+app.add_typer(export, name="export")
+
+
+class Form(StrEnum):
+    """How vectors are written."""
+
+    npy = "npy"
+    jsonl = "jsonl"
+
+
+class Side(StrEnum):
+    """Of a row."""
+
+    source = "source"
+    target = "target"
+
 
 Texts = Annotated[
     list[str] | None,
@@ -235,6 +254,67 @@ def tag(
 
 
 @app.command()
+def encode(
+    texts: Texts = None,
+    model: Model = "data/translate/model",
+    states: Annotated[bool, typer.Option("--states", help="The state at each token instead of C.")] = False,
+    form: Annotated[
+        Form | None, typer.Option("--format", help="Without it, npy into a file that is called so, else jsonl.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="A file. Without it, stdout, for jsonl alone.")] = None,
+    threads: Threads = None,
+    public_key: PublicKey = None,
+) -> None:
+    """Say what the encoder makes of each text: the vector C, as the model's head takes it."""
+    from unroll.predict import vectors
+
+    npy = form == Form.npy or (form is None and output is not None and output.suffix == ".npy")
+    if npy and output is None:
+        raise ParamsError("--format npy needs a file: --output vectors.npy")
+    predictor = _load(model, threads, public_key).unparted()
+    found = _told_of_cuts(predictor.encodings(texts or _stdin_lines(), states))
+    try:
+        if output is None:
+            for line in vectors.lines(found, states):
+                print(telling.harmless(line))
+        elif npy:
+            print(vectors.save_npy(output, found, states, predictor.model.encoder.memory_size))
+        else:
+            print(vectors.save_lines(output, found, states))
+    except ParamsError as error:
+        raise ParamsError(str(error) if "--output" in str(error) else f"--model {model}: {error}") from None
+
+
+def _told_of_cuts(found: Iterable[Encoding]) -> Iterator[Encoding]:
+    for number, one in enumerate(found, 1):
+        if one.truncated:
+            print(f"unroll: line {number}: too long; only its beginning was read", file=sys.stderr)
+        yield one
+
+
+@export.command("embeddings")
+def export_embeddings(
+    output: Annotated[Path, typer.Option(help="A file, in word2vec's form: as text, or .bin.")],
+    model: Model = "data/translate/model",
+    side: Annotated[Side, typer.Option(help="Whose tokens.")] = Side.source,
+    public_key: PublicKey = None,
+) -> None:
+    """Write the embeddings that a model has learnt, for gensim, or for embed.kind imported."""
+    from unroll.predict import embeddings
+
+    predictor = _load(model, None, public_key)
+    try:
+        tokens, table = embeddings.embeddings(predictor, side.value)
+    except ParamsError as error:
+        raise ParamsError(f"--model {model}: {error}") from None
+    if not output.parent.is_dir() or output.is_dir():
+        raise ParamsError(f"--output {output}: no such folder, or a folder itself; name a file")
+    with needing("train", "a file of vectors"):
+        embeddings.save(output, tokens, table)
+    print(f"{output}\t{len(tokens)} tokens of {table.shape[1]} numbers")
+
+
+@app.command()
 def lineage(
     model: Annotated[
         str, typer.Argument(help="A checkpoint folder, or a registered version: models:/NAME@champion.")
@@ -338,13 +418,16 @@ def new(
     ] = None,
     source: Annotated[str | None, typer.Option(help="The column or key to read: its name, or number from 0.")] = None,
     target: Annotated[str | None, typer.Option(help="The column or key to say.")] = None,
+    start_from: Annotated[
+        str | None, typer.Option(help="Go on from the model of this pipeline, with its tokenizers and settings.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a pipeline of that name.")] = False,
 ) -> None:
     """Look at files of your own, say what is in them, and write a whole pipeline for them: pipelines/NAME.yaml."""
     from unroll.begin.looking import Wanted
     from unroll.begin.starting import new as starts
 
-    made = starts(Path(), name, files, Wanted(shape, source, target), like, force)
+    made = starts(Path(), name, files, Wanted(shape, source, target), like, force, start_from)
     print(*made.said, sep="\n")
 
 

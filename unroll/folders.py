@@ -29,6 +29,15 @@ def check_name(name: object, where: str) -> None:
         )
 
 
+def start_folder(start_from: str) -> str:
+    """Return the folder, below the project's, of a model to start from: that of a pipeline, or a path as it is.
+
+    >>> start_folder("translate"), start_folder("data/sources/mine")
+    ('data/translate/model', 'data/sources/mine')
+    """
+    return f"data/{start_from}/model" if PIPELINE_NAME.fullmatch(start_from) else start_from
+
+
 def is_folder(place: Path) -> bool:
     """Return whether there is a folder of that name, which may be none that a file system takes."""
     try:

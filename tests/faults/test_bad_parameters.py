@@ -84,13 +84,14 @@ FILES: dict[str, tuple[bytes, str]] = {
     ),
 }  # fmt: skip
 NAMES = ["..", "a/b", "a b", "x; touch Y #", "sources", "a" * 300]
+NOTHING = {"parts": "unroll/parts.py", "start": "unroll/starts.py"}
 GRIDS: dict[str, tuple[Any, str]] = {
     "a list": (["mine"], "pipelines: needed: lines such as"),
     "a word": ("mine", "pipelines: needed: lines such as"),
     "nothing": (None, "pipelines: needed: lines such as"),
     "no module": ({"mine": None}, "pipelines: needed: lines such as"),
-    "another module": ({"mine": "pipelines/mine.py"}, "write unroll/parts.py there"),
-    **{f"the name {name[:20]}": ({name: "unroll/parts.py"}, "is no name for a pipeline") for name in NAMES},
+    "another module": ({"mine": NOTHING | {"parts": "pipelines/mine.py"}}, "write unroll/parts.py there"),
+    **{f"the name {name[:20]}": ({name: NOTHING}, "is no name for a pipeline") for name in NAMES},
 }
 
 

@@ -95,7 +95,7 @@ def versions(project: Project) -> int:
 DECLARED = {
     "cmd": f"{sys.executable} -m tests.faults.armed prepare ${{key}} wait:unroll.data.preparing.prepare:1",
     "params": [{"pipelines/${key}.yaml": ["prepare"]}, "machine.threads"],
-    "deps": ["data/${key}/raw", "${item}", "code.py"],
+    "deps": ["data/${key}/raw", "${item.parts}", "code.py"],
     "outs": ["data/${key}/prepared"],
     "metrics": [{"reports/${key}/prepare.json": {"cache": False}}],  # among outs it would switch the run cache off
 }

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from collections.abc import Mapping
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from unroll.params import reading
 from unroll.params.pipeline import Pipeline
 from unroll.predict import checkpoints
 from unroll.registry import tracking
-from unroll.training import setup
+from unroll.training import following, setup
 from unroll.training.planning import ROUND_UPDATES, ROUNDS, WARM, pace_of
 
 BF16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
@@ -154,3 +155,62 @@ def test_a_machine_is_measured_on_the_training_itself(small: Pipeline, ran: Fold
     assert 0 < pace.validation < 60
     assert pace.tokens > 0
     assert pace.epoch == len(list(training.feed.epochs.epoch(0)))
+
+
+GOING_ON = {"train__start_from": "translate", "train__updates": 12, "train__validate_every": 6, "train__log_every": 3}
+
+
+def killed(small: Pipeline, ran: Folders, pipeline: str, patch: pytest.MonkeyPatch, **changes: object) -> None:
+    """Train as `again` does, and end after the sixth update."""
+
+    def shown(point: Mapping[str, float]) -> dict[str, float]:
+        if point["update"] > 6:
+            raise KeyboardInterrupt
+        return dict(point)
+
+    with patch.context() as patched:
+        patched.setenv("UNROLL_SNAPSHOT_SECONDS", "0")
+        patched.setattr(following, "shown", shown)
+        with pytest.raises(KeyboardInterrupt):
+            again(small, ran, pipeline, **changes)
+
+
+def test_a_training_that_goes_on_from_a_model_says_so_and_gives_the_same_bytes(
+    small: Pipeline, ran: Folders, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = again(small, ran, "going_on", **GOING_ON)
+    assert "start: 19 of 19 tensors as in " in capsys.readouterr().out
+    report = json.loads((whole.reports / "train.json").read_text())
+    assert report["start_tensors"] == report["tensors"] == 19
+    assert report["start_source_tokens_percent"] == 100
+    before = json.loads((ran.reports / "train.json").read_text())
+    assert not [name for name in before if name.startswith("start")]
+    assert store.verify(whole.model, "model")["inputs"]["start"] == store.verify(ran.model, "model")
+
+    killed(small, ran, "halved", monkeypatch, **GOING_ON)
+    halved = Folders(ran.root, "halved")
+    assert not halved.model.exists()
+    train.run(reading.changed(small, {name.replace("__", "."): value for name, value in GOING_ON.items()}), halved)
+    assert store.verify(halved.model, "model") == store.verify(whole.model, "model")
+    assert "starting from the beginning" not in capsys.readouterr().err
+
+
+def test_a_snapshot_of_another_start_is_not_gone_on_from(
+    small: Pipeline, ran: Folders, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(ran.model, ran.root / "data/sources/old")
+    killed(small, ran, "other_start", monkeypatch, **GOING_ON | {"train__start_from": "data/sources/old"})
+    other = Folders(ran.root, "other_start")
+    (held := store.verify(ran.root / "data/sources/old", "model"))["inputs"].pop("embedded")
+    held.pop("sha256")
+    text = manifest.dump_json(manifest.signed(**held))
+    (ran.root / "data/sources/old/manifest.json").write_text(text, encoding="utf-8", newline="")
+    changes = GOING_ON | {"train__start_from": "data/sources/old"}
+    train.run(reading.changed(small, {name.replace("__", "."): value for name, value in changes.items()}), other)
+    assert "starting from the beginning" in capsys.readouterr().err
+
+
+def test_a_start_that_does_not_fit_leaves_no_model(small: Pipeline, ran: Folders) -> None:
+    with pytest.raises(ParamsError, match=r"model\.head\.hidden is 16 here and 32 there"):
+        again(small, ran, "unfitting", **GOING_ON, model__head__hidden=16)
+    assert not Folders(ran.root, "unfitting").model.exists()

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests import recipes, tiny
@@ -412,3 +413,46 @@ def test_numbers_are_estimated_with_their_interval(
     assert (
         "a regressor cannot classify; ask it with unroll estimate" in unroll("classify", "--model", regressor, "x")[2]
     )
+
+
+def test_an_encoder_is_asked(
+    unroll: Callable[..., tuple[int, str, str]], folder: Path, tagger: Path, language: Path, tmp_path: Path
+) -> None:
+    wanted = loading.load(folder).encode(["I drink milk", "tea"])
+    code, out, err = unroll("encode", "--model", folder, stdin=b"I drink milk\ntea\n")
+    assert (code, err) == (0, "")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert (np.array([row["vector"] for row in rows], np.float32) == wanted).all()
+
+    code, out, _ = unroll("encode", "--model", folder, "--output", tmp_path / "a.npy", "I drink milk", "tea")
+    assert (code, out) == (0, f"{tmp_path / 'a.npy'}\t2 x 32\n")
+    assert (np.load(tmp_path / "a.npy", allow_pickle=False) == wanted).all()
+
+    code, out, _ = unroll("encode", "--model", tagger, "--states", "0 0 0 0 0 0 0 1;1 0 0 0 0 0 0 0")
+    row = json.loads(out)
+    assert (row["tokens"], len(row["states"])) == (["1", "2"], 2)
+
+    for arguments, says in (
+        (["--model", tagger, "0 0 0 0 0 0 0 1"], f"--model {tagger}: the model answers at each position"),
+        (["--model", language, "the"], f"--model {language}: a language model has no summary"),
+        (["--model", folder, "--format", "npy", "tea"], "--format npy needs a file: --output vectors.npy"),
+        (["--model", folder, "--output", tmp_path / "no/a.npy", "tea"], "its folder is not there; name a file"),
+    ):
+        code, out, err = unroll("encode", *arguments)
+        assert (code, out) == (2, "")
+        assert says in err
+        assert err.count("\n") == 1
+
+
+def test_embeddings_go_out(
+    unroll: Callable[..., tuple[int, str, str]], folder: Path, tagger: Path, tmp_path: Path
+) -> None:
+    code, out, err = unroll("export", "embeddings", "--model", folder, "--output", tmp_path / "a.txt")
+    lines = (tmp_path / "a.txt").read_text(encoding="utf-8").splitlines()
+    assert (code, err) == (0, "")
+    assert out == f"{tmp_path / 'a.txt'}\t{len(lines) - 1} tokens of 16 numbers\n"
+    assert lines[0] == f"{len(lines) - 1} 16"
+    code, _, err = unroll("export", "embeddings", "--model", tagger, "--output", tmp_path / "b.txt")
+    assert (code, err) == (2, f"unroll: --model {tagger}: --side source: the model has no embeddings of its source\n")
+    code, _, err = unroll("export", "embeddings", "--model", folder, "--output", tmp_path / "no/b.txt")
+    assert code == 2

@@ -21,7 +21,10 @@ NAMES = {
     "tokenized": "tokenizers",
     "embedded": "embeddings",
     "model": "model",
+    "start": "start",
 }
+START = "start"
+"""What a folder calls the model that it goes on from, among its inputs: its ancestors are of another pipeline."""
 NAMED = 3
 """A folder of more files than this is drawn with their number."""
 
@@ -41,16 +44,18 @@ def verify(model: Path, evaluation: Path) -> dict[str, str]:
 
 def hashes(evaluation: Manifest) -> dict[str, str]:
     """Return the SHA-256 of every link of the chain that ends in an evaluation, from its manifest."""
-    found = {NAMES[manifest["kind"]]: identity(manifest) for manifest in _ancestors(evaluation)}
+    found = {NAMES[kind]: identity(manifest) for kind, manifest in _ancestors(evaluation)}
     found["weights"] = evaluation["inputs"]["model"]["files"]["model.safetensors"]
     found["test"] = evaluation["inputs"]["prepared"]["files"]["test.tsv"]
     return found | {"evaluation": identity(evaluation)}
 
 
-def _ancestors(manifest: Manifest) -> Iterator[Manifest]:
-    for parent in manifest["inputs"].values():
-        yield parent
-        yield from _ancestors(parent)
+def _ancestors(manifest: Manifest) -> Iterator[tuple[str, Manifest]]:
+    """Yield what a folder was made from, by kind; the model's own start comes last, behind that of its tokenizers."""
+    for kind, parent in sorted(manifest["inputs"].items(), key=lambda entry: entry[0] == START):
+        if kind != START:
+            yield from _ancestors(parent)
+        yield kind, parent
 
 
 def describe(folder: Path) -> str:
@@ -88,18 +93,19 @@ def _text(value: str | float) -> str:
 
 def tree(manifest: Manifest) -> str:
     """Return a folder's ancestry, drawn: kinds, the first digits of their identities, and their files."""
-    return "\n".join(_branches(manifest, set()))
+    return "\n".join(_branches(manifest["kind"], manifest, set()))
 
 
-def _branches(manifest: Manifest, seen: set[str]) -> Iterator[str]:
+def _branches(name: str, manifest: Manifest, seen: set[str]) -> Iterator[str]:
     digest, names = identity(manifest), sorted(manifest["files"])
     known = digest in seen
     seen.add(digest)
     shown = ", ".join(names) if len(names) <= NAMED else f"{len(names)} files"
-    yield f"{manifest['kind']} {digest[:12]}  {'as above' if known else shown}"
-    parents = [] if known else [parent for _, parent in sorted(manifest["inputs"].items())]
-    for i, parent in enumerate(parents):
-        first, *rest = _branches(parent, seen)
+    kind = manifest["kind"] if name == manifest["kind"] else f"{name}: {manifest['kind']}"
+    yield f"{kind} {digest[:12]}  {'as above' if known else shown}"
+    parents = [] if known else sorted(manifest["inputs"].items())
+    for i, (called, parent) in enumerate(parents):
+        first, *rest = _branches(called, parent, seen)
         joint, stem = ("└── ", "    ") if i + 1 == len(parents) else ("├── ", "│   ")
         yield joint + first
         yield from (stem + line for line in rest)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from unroll.artifacts import store
-from unroll.artifacts.lineage import read_recipe
+from unroll.artifacts.lineage import START, read_recipe
 from unroll.artifacts.manifest import MANIFEST, Manifest, identity
 from unroll.params.reading import dump
 
@@ -74,10 +74,11 @@ def _files(manifest: Manifest, before: str) -> Iterator[dict[str, Any]]:
         yield {"name": f"{before}{name}", "digest": {"sha256": digest}}
 
 
-def _dependencies(manifest: Manifest, seen: set[str]) -> Iterator[dict[str, Any]]:
+def _dependencies(manifest: Manifest, seen: set[str], before: str = "") -> Iterator[dict[str, Any]]:
     """Yield the files of all that a folder was made from, those of each ancestor once."""
-    for _, parent in sorted(manifest["inputs"].items()):
+    for kind, parent in sorted(manifest["inputs"].items()):
         if identity(parent) not in seen:
             seen.add(identity(parent))
-            yield from _dependencies(parent, seen)
-            yield from _files(parent, f"{parent['kind']}/")
+            of = f"{before}{START}/" if kind == START else before
+            yield from _dependencies(parent, seen, of)
+            yield from _files(parent, f"{of}{parent['kind']}/")

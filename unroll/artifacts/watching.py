@@ -123,7 +123,9 @@ def other_recipe(pipeline: Pipeline, folders: Folders) -> str:
 def _declared(root: Path, stage: str, pipeline: str) -> dict[str, Any]:
     declared = _part(_yaml(root / "dvc.yaml"), f"stages.{stage}.do") or {}
     item = _part(_yaml(root / "params.yaml"), f"pipelines.{pipeline}")
-    text = json.dumps(declared).replace("${key}", pipeline).replace("${item}", str(item))
+    text = json.dumps(declared).replace("${key}", pipeline)
+    for name, path in (item if isinstance(item, dict) else {}).items():
+        text = text.replace(f"${{item.{name}}}", str(path))
     found: dict[str, Any] = json.loads(text)
     return found
 

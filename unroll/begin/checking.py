@@ -10,9 +10,9 @@ from typing import Any, NamedTuple, cast
 
 from pydantic import Field, ValidationError, create_model
 
-from unroll import parts
+from unroll import parts, starts
 from unroll.artifacts.manifest import MANIFEST
-from unroll.data import fetching, preparing, readers
+from unroll.data import fetching, preparing, readers, reusing
 from unroll.data.rows import column
 from unroll.data.targets import refuse_numbers
 from unroll.errors import DataError, ParamsError, UnrollError
@@ -22,9 +22,10 @@ from unroll.params.fetch import Files
 from unroll.params.misfits import MISFITS
 from unroll.params.pipeline import Pipeline
 from unroll.params.prepare import Corpus, OfficialSplit
-from unroll.params.reading import load, read_yaml, tuples
+from unroll.params.reading import grid, load, read_yaml, tuples
 from unroll.params.sections import Section
 from unroll.params.tokenize import Labels
+from unroll.training import starting
 
 RARE = 20
 """rows; classes of fewer are hardly learnt"""
@@ -50,7 +51,22 @@ def check(root: Path, name: str) -> Checked:
         found = data(pipeline, Folders(root, name), Path(temporary))
         # Each of them once, and in the folder where the stages will find it.
         told = {str(one).replace(temporary, str(Folders(root, name).raw.parent)): type(one) for one in found.wrong}
-        return Checked([kind(line) for line, kind in told.items()], found.said)
+    start = _start(root, pipeline)
+    return Checked([*start.wrong, *(kind(line) for line, kind in told.items())], [*start.said, *found.said])
+
+
+def _start(root: Path, pipeline: Pipeline) -> Checked:
+    """Return what is wrong with the model that a pipeline is to go on from."""
+    name = pipeline.train.start_from
+    if name in grid(root) and not (Folders(root, name).model / MANIFEST).is_file():
+        return Checked([], [f"the model to start from, of {name}, is not made yet: dvc repro makes it first"])
+    try:
+        if start := starts.find(name, root):
+            reusing.check(pipeline.tokenize, start.folder)
+            starting.fits(pipeline.recipe, start.folder)
+    except UnrollError as error:
+        return Checked([error], [])
+    return Checked([], [])
 
 
 def parameters(root: Path, name: str) -> Iterator[ParamsError]:

@@ -103,8 +103,13 @@ def _words(kind: str, side: Side, lowercase: bool) -> Section:
     return {"kind": kind, "vocab_size": min(max(side.recurring + 10, 100), 30_000), "lowercase": lowercase}
 
 
+def _tokenize(source: Section, target: Section | None) -> Section:
+    return {"source": source, "target": target, "from_start": None, "typed": None}
+
+
 def _train(updates: int, batch_tokens: int, learning_rate: float, **others: Any) -> Section:
     return {
+        "start_from": None, "start_parts": None,
         "updates": updates, "batch_tokens": batch_tokens, "learning_rate": learning_rate,
         "bptt": None, "restart_streams": 0.05, "warmup": min(100, updates // 5), "decay": "cosine", "weight_decay": 0.0,
         "clip": 1.0, "label_smoothing": 0.0, "scheduled_sampling": 0.0, "sampled_softmax": 0, "log_every": 20,
@@ -181,11 +186,8 @@ def _pairs(stock: Stock, _: bool) -> dict[str, Section | None]:
     shares = {"joined": 0.1, "words": 0.06, "names": 0.15, "no_end_mark": 0.15, "lower": 0.1, "typos": 0.05}
     return {
         "noise": _noise(4, **shares) if typed else None,
-        "tokenize": {
-            "source": {"kind": "bpe", "vocab_size": size, "lowercase": False},
-            "target": None,
-            "typed": {"sentences": None, "case": True, "copied": True} if typed else None,
-        },
+        "tokenize": _tokenize({"kind": "bpe", "vocab_size": size, "lowercase": False}, None)
+        | {"typed": {"sentences": None, "case": True, "copied": True} if typed else None},
         "embed": _embed(hidden, "skipgram"),
         "model": _model(_reader(hidden), _speaker(hidden, "general", "after"), _dropout(rows, 20_000, 100_000), True),
         "train": _train(
@@ -201,7 +203,7 @@ def _spellings(stock: Stock, _: bool) -> dict[str, Section | None]:
     hidden = 128 if rows < 5_000 else 256
     return made | {
         "noise": None,
-        "tokenize": {"source": _letters(stock.source), "target": _letters(stock.target), "typed": None},
+        "tokenize": _tokenize(_letters(stock.source), _letters(stock.target)),
         "embed": _embed(64),
         "model": _model(_reader(hidden), _speaker(hidden, "general", "after"),
                         _dropout(rows, 20_000, 200_000)),
@@ -217,7 +219,7 @@ def _classes(stock: Stock, _: bool) -> dict[str, Section | None]:
     copies = 4 if stock.source.script in CASED else 0
     return {
         "noise": _noise(copies, no_end_mark=0.2, typos=0.05) if copies else None,
-        "tokenize": {"source": source, "target": {"kind": "label"}, "typed": None},
+        "tokenize": _tokenize(source, {"kind": "label"}),
         "embed": _embed(100),
         "model": _model(_reader(128 if rows < 2_000 else 256), {"kind": "classifier", "context": "max"}, 0.3),
         "train": _train(_updates(16, rows / 64, 300, 3_000), 64, 0.003, select_by="accuracy", label_smoothing=0.1,
@@ -231,7 +233,7 @@ def _numbers(stock: Stock, _: bool) -> dict[str, Section | None]:
     source = made["tokenize"]["source"]  # type: ignore[index]
     head = {"kind": "regressor", "context": "max", "loss": "squared", "quantiles": [0.1, 0.5, 0.9]}
     return made | {
-        "tokenize": {"source": source, "target": {"kind": "vectors", "width": 1}, "typed": None},
+        "tokenize": _tokenize(source, {"kind": "vectors", "width": 1}),
         "model": _model(_reader(128), head, 0.5),
         "train": _train(_updates(8, rows / 64, 300, 3_000), 64, 0.002, patience=10),
         "evaluate": _evaluate(ESTIMATE, "ridge", 500 if made["noise"] else None),
@@ -242,11 +244,7 @@ def _names(stock: Stock, _: bool) -> dict[str, Section | None]:
     made = _classes(stock, False)
     return made | {
         "noise": _noise(4, no_accents=0.2, typos=0.05) if made["noise"] else None,
-        "tokenize": {
-            "source": _letters(stock.source) | {"lowercase": True},
-            "target": {"kind": "label"},
-            "typed": None,
-        },
+        "tokenize": _tokenize(_letters(stock.source) | {"lowercase": True}, {"kind": "label"}),
         "embed": _embed(64),
         "train": _train(_updates(25, stock.rows / 256, 300, 1_500), 256, 0.004, select_by="accuracy"),
     }
@@ -259,7 +257,7 @@ def _tags(stock: Stock, _: bool) -> dict[str, Section | None]:
     tags = {"kind": "space", "vocab_size": max(len(stock.target.words) + 10, 8), "lowercase": False}
     return {
         "noise": None,
-        "tokenize": {"source": words_and_ends, "target": tags, "typed": None},
+        "tokenize": _tokenize(words_and_ends, tags),
         "embed": _embed(100),
         "model": _model(_reader(128 if stock.rows < 2_000 else 256), {"kind": "tagger"}, 0.3),
         "train": _train(_updates(12, words / 640, 300, 4_000), 640, 0.005, select_by="accuracy"),
@@ -273,7 +271,7 @@ def _running(stock: Stock, running: bool) -> dict[str, Section | None]:
     batch = 1_600 if running else 512
     return {
         "noise": None,
-        "tokenize": {"source": _letters(stock.source), "target": None, "typed": None},
+        "tokenize": _tokenize(_letters(stock.source), None),
         "embed": _embed(64),
         "model": _model(_reader(hidden, False), {"kind": "language_model"}, _dropout(letters, 1_000_000, 5_000_000)),
         "train": _train(_updates(15, letters / batch, 300, 6_000), batch, 0.004, bptt=50 if running else None),
@@ -288,7 +286,7 @@ def _running_words(stock: Stock, running: bool) -> dict[str, Section | None]:
     made = _running(stock, running)
     words = stock.source.length * stock.rows
     return made | {
-        "tokenize": {"source": _words("space", stock.source, lowercase=False), "target": None, "typed": None},
+        "tokenize": _tokenize(_words("space", stock.source, lowercase=False), None),
         "embed": _embed(256),
         "model": _model(
             _reader(256, False), {"kind": "language_model"}, _dropout(int(words), 500_000, 1_000_000), True
@@ -303,7 +301,7 @@ def _new_names(stock: Stock, _: bool) -> dict[str, Section | None]:
     encoder = {"kind": "vector", "hidden": 64, "layers": 0, "activation": "tanh"}
     return {
         "noise": None,
-        "tokenize": {"source": {"kind": "label"}, "target": _letters(stock.target), "typed": None},
+        "tokenize": _tokenize({"kind": "label"}, _letters(stock.target)),
         "embed": _embed(64),
         "model": _model(encoder, _speaker(256, "final", "before"), 0.3),
         "train": _train(_updates(13, stock.target.characters / 512, 300, 3_000), 512, 0.004),

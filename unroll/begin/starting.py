@@ -21,8 +21,8 @@ from unroll.errors import DataError, ParamsError
 from unroll.folders import PIPELINE_FILES, Folders
 from unroll.params.pipeline import Pipeline
 from unroll.params.prepare import Prepare
-from unroll.params.reading import GRID, dump, grid, load, parse
-from unroll.shapes import SHAPES
+from unroll.params.reading import GRID, dump, grid, grid_line, load, parse
+from unroll.shapes import SHAPES, SIDES
 
 FEWEST = 30
 """rows; fewer cannot be parted into train, valid and test"""
@@ -32,6 +32,9 @@ LETTERS = 4
 """of a name or a word in a script that puts no spaces between words"""
 WORDS_FROM = 5_000_000
 """characters of a running text that is worth a vocabulary of words"""
+SUBWORDS = ("bpe", "unigram", "char")
+SLOWER = 4
+"""how much smaller the rate is with which a model that has learnt goes on"""
 MACHINE = {"accelerator": "cpu", "processes": 1, "threads": 2}
 
 
@@ -42,13 +45,22 @@ class New(NamedTuple):
     said: list[str]
 
 
-def new(root: Path, name: str, files: Sequence[Path], wanted: Wanted, like: str | None, force: bool) -> New:
+def new(
+    root: Path,
+    name: str,
+    files: Sequence[Path],
+    wanted: Wanted,
+    like: str | None,
+    force: bool,
+    start_from: str | None = None,
+) -> New:
     """Write the file of a pipeline for some files, put these under data/sources, and name it in the grid.
 
     Args:
         root: of the project.
         like: another pipeline, whose settings are taken; None: those that fit what the rows are.
         force: a file of that name may be written over.
+        start_from: another pipeline, with whose model it begins, and whose settings are taken unless `like` names some.
     Raises:
         ParamsError: there is a pipeline of that name already, no other one, or the settings do not fit the rows.
         DataError: a file is not there or cannot be read, or nothing is to be learnt of it.
@@ -64,10 +76,11 @@ def new(root: Path, name: str, files: Sequence[Path], wanted: Wanted, like: str 
     found = look(files, wanted)
     with gathered(files) as folder:
         stock = _stock(found, folder)
-        document, task = _document(root, name, files, found, stock, wanted, like)
+        document, task = _document(root, name, files, found, stock, wanted, like, start_from)
     text = pipeline_file(f"{_title(task)} of {', '.join(path.name for path in files)[:80]}", name, document)
+    line = grid_line(name, document["parts"], document["train"]["start_from"])
     listed = (root / GRID).read_text(encoding="utf-8")
-    listed = listed if name in known else with_pipeline(listed, name, str(root / GRID))
+    listed = listed if name in known else with_pipeline(listed, line, str(root / GRID))
     placed = _place(files, folders)
     store.write_file(file, text)
     store.write_file(root / GRID, listed)
@@ -140,7 +153,14 @@ def _task(found: Look, stock: Stock, wanted: Wanted) -> str:
 
 
 def _document(
-    root: Path, name: str, files: Sequence[Path], found: Look, stock: Stock, wanted: Wanted, like: str | None
+    root: Path,
+    name: str,
+    files: Sequence[Path],
+    found: Look,
+    stock: Stock,
+    wanted: Wanted,
+    like: str | None,
+    start_from: str | None,
 ) -> tuple[Section, str]:
     """Return the pipeline as its file will hold it, and what its rows are.
 
@@ -158,8 +178,10 @@ def _document(
         split = {"kind": "official", "by": by, "valid": corpora.get("valid", 0.1), "test": corpora["test"]}
     made: Section = dict(settings(task, stock, split, running))
     shape: Any = TASKS[task].shape
-    if like:
-        shape, made = _like(root, like, split)
+    if like := like or start_from:
+        alone, (shape, made) = made, _like(root, like, split)
+    if start_from:
+        _begin_with(made, alone, start_from)
     made["prepare"] = {"corpus": corpora["train"], **made["prepare"]}
     made["register"] = made.get("register") or {"resamples": 1000, "p_value": 0.05, "seed": 1, "floor": "baseline"}
     if task == "letters" and running:
@@ -178,6 +200,21 @@ def _like(root: Path, like: str, split: Section) -> tuple[str, Section]:
     prepare = {key: value for key, value in other["prepare"].items() if key != "corpus"} | {"split": split}
     kept = {key: value for key, value in other.items() if key not in ("machine", "shape", "fetch")}
     return other["shape"], kept | {"prepare": prepare}
+
+
+def _begin_with(made: Section, alone: Section, start_from: str) -> None:
+    """Let settings go on from a model: with its subwords, for as long as the rows need alone, at a quarter of the rate.
+
+    Args:
+        alone: the settings that the rows would have by themselves.
+    """
+    tokens = {side: made["tokenize"][side] or made["tokenize"]["source"] for side in SIDES}
+    pieces = [side for side, items in tokens.items() if items["kind"] in SUBWORDS]  # words are found by themselves
+    made["tokenize"] |= {"from_start": "both" if len(pieces) == len(SIDES) else next(iter(pieces), None)}
+    made["model"] |= {"dropout": max(made["model"]["dropout"], alone["model"]["dropout"])}
+    kept = {key: alone["train"][key] for key in ("updates", "warmup", "validate_every")}
+    slower = made["train"]["learning_rate"] / SLOWER
+    made["train"] |= {"start_from": start_from, "start_parts": None, "learning_rate": slower} | kept
 
 
 def _lone_lines(stock: Stock) -> bool:

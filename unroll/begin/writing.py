@@ -9,7 +9,6 @@ from typing import Any
 import yaml
 
 from unroll.errors import ParamsError
-from unroll.params.reading import NO_PARTS
 
 Document = Mapping[str, Any]
 FIRST = ("shape", "fetch", "prepare", "tokenize", "model", "train")
@@ -64,11 +63,11 @@ def _scalar(value: Any) -> str:
     return text.removesuffix("...\n").strip()
 
 
-def with_pipeline(text: str, name: str, where: str) -> str:
+def with_pipeline(text: str, entry: str, where: str) -> str:
     """Return params.yaml with one more line in its grid; all else, the remarks too, stays as it is.
 
-    >>> with_pipeline("pipelines: # two\\n  a: x\\n\\nmachine: {}\\n", "b", "params.yaml")
-    'pipelines: # two\\n  a: x\\n  b: unroll/parts.py\\n\\nmachine: {}\\n'
+    >>> with_pipeline("pipelines: # two\\n  a: x\\n\\nmachine: {}\\n", "b: y", "params.yaml")
+    'pipelines: # two\\n  a: x\\n  b: y\\n\\nmachine: {}\\n'
 
     Raises:
         ParamsError: the grid is not written a line each.
@@ -76,12 +75,12 @@ def with_pipeline(text: str, name: str, where: str) -> str:
     lines = text.splitlines()
     begins = [place for place, line in enumerate(lines) if re.match(r"pipelines:\s*(#.*)?$", line)]
     if len(begins) != 1:
-        raise ParamsError(f"{where}: pipelines: is not written a line each; add there by hand: {name}: {NO_PARTS}")
-    last = begins[0]
+        raise ParamsError(f"{where}: pipelines: is not written a line each; add there by hand: {entry}")
+    first = last = begins[0]
     for place, line in enumerate(lines[begins[0] + 1 :], begins[0] + 1):
         if line.strip() and not line.startswith(" "):
             break
         if line.strip() and not line.lstrip().startswith("#"):
-            last = place
-    indent = re.match(r" *", lines[last]).group() if last > begins[0] else "  "  # type: ignore[union-attr]
-    return "\n".join([*lines[: last + 1], f"{indent}{name}: {NO_PARTS}", *lines[last + 1 :]]) + "\n"
+            first, last = first if first > begins[0] else place, place
+    indent = re.match(r" *", lines[first]).group() if first > begins[0] else "  "  # type: ignore[union-attr]
+    return "\n".join([*lines[: last + 1], f"{indent}{entry}", *lines[last + 1 :]]) + "\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -18,32 +19,39 @@ from unroll.params.embed import Embed
 
 LONGEST_WORD, LONGEST_NUMBER = 1000, 40
 """Bytes: a line has a word and its numbers."""
+_SPACES = re.compile("[ \n\r]")
 OPENERS: dict[str, Callable[..., Iterable[bytes]]] = {".gz": gzip.open, ".bz2": bz2.open}
 
 
 def imported(path: Path, tokenizer: Tokenizer, params: Embed) -> Known:
     """Read the vectors of a vocabulary's pieces from text in word2vec's or GloVe's form, plain, .gz or .bz2.
 
-    A piece is looked up as it stands and in lower case, without the mark that tells where a word starts.
+    A piece is looked up as it is `written`; else without the mark that tells where a word starts, also in lower case.
 
     Raises:
         DataError: a line has another number of columns, or something that is not a number.
     """
-    wanted: dict[str, list[int]] = {}
+    wanted: dict[str, list[tuple[int, int]]] = {}
     for index, piece in enumerate(tokenizer.vocabulary[tokenizer.special :], tokenizer.special):
         word = piece.removeprefix(WORD_START).removeprefix(JOINER)
-        for name in dict.fromkeys((word, word.lower())):
-            wanted.setdefault(name, []).append(index)
+        for rank, name in enumerate(dict.fromkeys((written(piece), word, word.lower()))):
+            wanted.setdefault(name, []).append((rank, index))
     found: dict[int, Table] = {}
-    exact: set[int] = set()
-    for word, vector in read_vectors(path, params.dimensions, wanted.keys()):
-        for index in wanted[word]:
-            same = tokenizer.vocabulary[index].removeprefix(WORD_START).removeprefix(JOINER) == word
-            if same or index not in exact:
-                found[index] = vector
-            if same:
-                exact.add(index)
+    best: dict[int, int] = {}
+    for name, vector in read_vectors(path, params.dimensions, wanted.keys()):
+        for rank, index in wanted[name]:
+            if rank <= best.get(index, rank):
+                found[index], best[index] = vector, rank
     return found
+
+
+def written(piece: str) -> str:
+    """Return a piece as a file of vectors has it, in which spaces part a word from its numbers.
+
+    >>> written("New York")
+    'New▁York'
+    """
+    return _SPACES.sub(WORD_START, piece)
 
 
 def read_vectors(path: Path, dimensions: int, words: Iterable[str]) -> Iterator[tuple[str, Table]]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from unroll.data import glossary, noise, tokenizers
+from unroll.data import glossary, noise, reusing, tokenizers
 from unroll.data.ids import Ids, write_ids
 from unroll.data.lengths import length
 from unroll.data.noise import Chance, Pair
@@ -22,27 +22,40 @@ from unroll.data.typed import Normalizer
 from unroll.params.noise import Noise
 from unroll.params.tokenize import Labels, Pieces, Tokenize
 from unroll.shapes import SIDES
+from unroll.starts import Start
 
 Report = dict[str, float]
+NO_READERS: Mapping[str, ItemReader] = {}
 
 
-def tokenize(params: Tokenize, noisiness: Noise | None, sides: Sequence[str], prepared: Path, folder: Path) -> Report:
+def tokenize(
+    params: Tokenize,
+    noisiness: Noise | None,
+    sides: Sequence[str],
+    prepared: Path,
+    folder: Path,
+    start: Start | None = None,
+) -> Report:
     """Learn a reader for each side, or one for both, on train alone; write them, and the items of train and valid.
 
     With noise the rows that training reads are a split of their own, `noisy`: copies of train, each changed anew.
 
     Args:
         sides: those that rows have.
+        start: the model whose readers are taken for the sides that `params.from_start` names.
     Returns:
         What a person asks of each side.
     Raises:
         DataError: the targets are numbers, and are to be classes; or as the tokenizers.
+        ParamsError: as `reusing.check`.
     """
+    known = reusing.readers(params, start.folder) if start else {}
     if isinstance(params.target, Labels):
         refuse_numbers(Counter(column(prepared / "train.tsv", "target")))
     normalizer = None
     if params.typed:
         normalizer = Normalizer.learn(params.typed, pairs_of(prepared / "train.tsv"))
+        normalizer = reusing.normalizer(normalizer, start.folder) if start else normalizer
         normalizer.save(folder)
     with tempfile.TemporaryDirectory() as aside:
         rows = prepared
@@ -50,7 +63,7 @@ def tokenize(params: Tokenize, noisiness: Noise | None, sides: Sequence[str], pr
             rows = Path(aside)
             for split in ("train", "valid"):
                 write_pairs(rows / f"{split}.tsv", read(normalizer, pairs_of(prepared / f"{split}.tsv")))
-        learnt = learn(params, sides, rows / "train.tsv", normalizer.symbols if normalizer else ())
+        learnt = learn(params, sides, rows / "train.tsv", normalizer.symbols if normalizer else (), known)
         report: Report = {}
         for side in SIDES:
             learnt[side].save(folder, side)
@@ -105,13 +118,28 @@ def parallel(params: Tokenize, sides: Sequence[str]) -> bool:
     return len(sides) > 1 and all(isinstance(kind, Pieces) for kind in kinds)
 
 
-def learn(params: Tokenize, sides: Sequence[str], train: Path, symbols: Sequence[str] = ()) -> dict[str, ItemReader]:
-    """Return the reader of each side, learnt from the sides that train has; `symbols` are as in `tokenizers.train`."""
+def learn(
+    params: Tokenize,
+    sides: Sequence[str],
+    train: Path,
+    symbols: Sequence[str] = (),
+    known: Mapping[str, ItemReader] = NO_READERS,
+) -> dict[str, ItemReader]:
+    """Return the reader of each side, learnt from the sides that train has, but for those that are `known`.
+
+    Args:
+        symbols: as in `tokenizers.train`.
+    """
+    if all(side in known for side in SIDES):
+        return dict(known)
     if params.target is None:
         both = tokenizers.train(chain.from_iterable(column(train, side) for side in sides), params.source, symbols)
         return dict.fromkeys(SIDES, both)
     kinds = {"source": params.source, "target": params.target}
-    return {side: tokenizers.train(column(train, side), kind, symbols) for side, kind in kinds.items()}
+    return {
+        side: known[side] if side in known else tokenizers.train(column(train, side), kind, symbols)
+        for side, kind in kinds.items()
+    }
 
 
 def describe(folder: Path, side: str, reader: ItemReader, train: Path) -> dict[str, float]:

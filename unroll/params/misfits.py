@@ -71,6 +71,14 @@ def _sentences_both(params: Recipe) -> bool:
 
 MISFITS = (
     Misfit(
+        lambda p: p.train.start_from is None and p.train.start_parts is not None,
+        "train.start_parts is for train.start_from: name the model there, or set null",
+    ),
+    Misfit(
+        lambda p: p.train.start_from is None and p.tokenize.from_start is not None,
+        "tokenize.from_start is for train.start_from: name the model there, or set null",
+    ),
+    Misfit(
         lambda p: p.tokenize.typed is not None and not _sentences_both(p),
         "tokenize.typed is for sentences that become sentences, both in pieces of kind 'bpe', 'unigram' or 'char': "
         "set null",

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 MACHINE = ("accelerator", "processes", "threads")
-LATER = {"bleu_tokenizer": "13a", "class_weights": None}
-"""what training was before there were parameters for it"""
+LATER = {
+    "train": {"bleu_tokenizer": "13a", "class_weights": None, "start_from": None, "start_parts": None},
+    "tokenize": {"from_start": None},
+}
+"""{section: what was so before there were parameters for it}"""
 
 
 def renewed(recipe: Any) -> Any:
     """Return a recipe in today's words; what is none of an earlier version is returned as it is."""
-    if not isinstance(recipe, dict) or not isinstance(recipe.get("train"), dict):
+    if not isinstance(recipe, dict) or not all(isinstance(recipe.get(name), dict) for name in LATER):
         return recipe
     recipe = recipe if "machine" in recipe else _of_the_first(recipe)
-    return recipe | {"train": LATER | recipe["train"]} if "machine" in recipe else recipe
+    return recipe | {name: known | recipe[name] for name, known in LATER.items()} if "machine" in recipe else recipe
 
 
 def _of_the_first(recipe: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from unroll import plain
 from unroll.errors import ParamsError
-from unroll.folders import PIPELINE_FILES, check_name
+from unroll.folders import PIPELINE_FILES, check_name, start_folder
 from unroll.params.evaluate import Search
 from unroll.params.explaining import explain, suggest
 from unroll.params.older import renewed
@@ -26,8 +26,8 @@ from unroll.params.sections import AnySection, Section
 from unroll.params.train import Machine
 
 GRID = "params.yaml"
-NO_PARTS = "unroll/parts.py"
-"""What the grid names for a pipeline without parts of its own."""
+NO_PARTS, NO_START = "unroll/parts.py", "unroll/starts.py"
+"""What the grid names for a pipeline without parts of its own, and for one that starts from no model."""
 
 
 MECAB = {"ja-mecab": "MeCab", "ko-mecab": "mecab_ko"}
@@ -111,18 +111,32 @@ def _others(path: Path) -> str:
     return suggest(path.stem, known) if path.parent.name == PIPELINE_FILES else ""
 
 
-def grid(root: Path) -> dict[str, str]:
-    """Return {pipeline: the module with its own parts} as params.yaml names them.
+def grid(root: Path) -> dict[str, dict[str, str]]:
+    """Return {pipeline: {"parts": the module with its own parts, "start": the folder of the model it starts from}}.
 
     Raises:
-        ParamsError: that is no such mapping, or a name cannot be one.
+        ParamsError: params.yaml has no such mapping, or a name cannot be one.
     """
     found = _machines_file(root).get("pipelines")
-    if not isinstance(found, dict) or not all(isinstance(parts, str) for parts in found.values()):
-        raise ParamsError(f"{root / GRID}: pipelines: needed: lines such as 'translate: {NO_PARTS}'")
+    if not isinstance(found, dict) or not all(_watches(entry) for entry in found.values()):
+        raise ParamsError(f"{root / GRID}: pipelines: needed: lines such as '{grid_line('translate')}'")
     for name in found:
         check_name(name, f"{root / GRID}: pipelines")
     return found
+
+
+def _watches(entry: Any) -> bool:
+    is_whole = isinstance(entry, dict) and entry.keys() == {"parts", "start"}
+    return is_whole and all(isinstance(path, str) for path in entry.values())
+
+
+def grid_line(name: str, parts: str | None = None, start_from: str | None = None) -> str:
+    """Return what params.yaml says of a pipeline.
+
+    >>> grid_line("mine", start_from="translate")
+    'mine: {parts: unroll/parts.py, start: data/translate/model}'
+    """
+    return f"{name}: {{parts: {parts or NO_PARTS}, start: {start_folder(start_from) if start_from else NO_START}}}"
 
 
 def _machines_file(root: Path) -> dict[str, Any]:
@@ -142,6 +156,13 @@ def load(root: Path, pipeline: str) -> Pipeline:
     path, machine = root / PIPELINE_FILES / f"{pipeline}.yaml", _machines_file(root).get("machine")
     parse(_Machines, {"machine": machine}, str(root / GRID))  # where what is wrong with it is to be fixed
     found = load_file(path, machine)
+    _refuse_tokenizer(found, path)
+    _refuse_unwatched(root, pipeline, found, path)
+    return found
+
+
+def _refuse_tokenizer(found: Pipeline, path: Path) -> None:
+    """Raise if BLEU is to part texts with what is not installed."""
     tokenizer = found.train.bleu_tokenizer or ""
     needed = MECAB.get(tokenizer)
     if needed and not find_spec(needed):
@@ -149,13 +170,22 @@ def load(root: Path, pipeline: str) -> Pipeline:
             f"{path}: train.bleu_tokenizer: '{tokenizer}' needs the package {needed}, which is not installed: "
             f"pip install 'sacrebleu[{tokenizer[:2]}]'; or set 'char', which needs none"
         )
-    watched = grid(root).get(pipeline, found.parts or NO_PARTS)
-    if watched != (found.parts or NO_PARTS):
+
+
+def _refuse_unwatched(root: Path, pipeline: str, found: Pipeline, path: Path) -> None:
+    """Raise if the grid has DVC watch something else than what a pipeline is made of."""
+    start = found.train.start_from
+    if start == pipeline:
+        raise ParamsError(f"{path}: train.start_from: no pipeline starts from itself; name another, or null")
+    if (watched := grid(root).get(pipeline)) is None:
+        return
+    needed = {"parts": found.parts or NO_PARTS, "start": start_folder(start) if start else NO_START}
+    said = {"parts": f"parts: {found.parts or 'null'}", "start": f"train.start_from: {start or 'null'}"}
+    for name in (name for name in needed if watched[name] != needed[name]):
         raise ParamsError(
-            f"{root / GRID}: pipelines.{pipeline}: names {watched} where {path} has parts: {found.parts or 'null'}; "
-            f"DVC watches the first: write {found.parts or NO_PARTS} there"
+            f"{root / GRID}: pipelines.{pipeline}.{name}: names {watched[name]} where {path} has {said[name]}; "
+            f"DVC watches the first: write {needed[name]} there"
         )
-    return found
 
 
 def load_file(path: Path, machine: Any) -> Pipeline:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from unroll.params.sections import Section, Size
+from unroll.shapes import SIDES
 
 
 class Pieces(Section):
@@ -56,6 +57,8 @@ class Tokenize(Section):
     source: Annotated[Pieces | Labels | Vectors, Field(discriminator="kind")]
     target: Annotated[Pieces | Labels | Vectors, Field(discriminator="kind")] | None
     """null: one vocabulary for both sides, learnt from both"""
+    from_start: Literal["source", "target", "both"] | None
+    """the sides whose tokenizer is that of the model that `train.start_from` names; null: all are learnt here"""
     typed: Typed | None
     """null: a text is read as it is typed"""
 
@@ -63,6 +66,23 @@ class Tokenize(Section):
     def joint(self) -> bool:
         """One vocabulary serves both sides."""
         return self.target is None
+
+    @property
+    def reused(self) -> tuple[str, ...]:
+        """The sides whose tokenizer another model has learnt."""
+        return SIDES if self.from_start == "both" else (self.from_start,) if self.from_start else ()
+
+    def of(self, side: str) -> Pieces | Labels | Vectors:
+        """Return what the items of a side are."""
+        return self.source if side == "source" or self.target is None else self.target
+
+    @model_validator(mode="after")
+    def _reuses_pieces(self) -> Tokenize:
+        if self.reused and self.joint and self.from_start != "both":
+            raise ValueError(f"from_start is '{self.from_start}', but one vocabulary serves both sides: set both")
+        if other := [side for side in self.reused if not isinstance(self.of(side), Pieces)]:
+            raise ValueError(f"from_start is for pieces, and the {other[0]} is {self.of(other[0]).kind}: leave it out")
+        return self
 
     @model_validator(mode="after")
     def _targets_have_tokens(self) -> Tokenize:

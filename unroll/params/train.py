@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from unroll.params.sections import Count, Fraction, Section, Seed
+from unroll.folders import PIPELINE_NAME
+from unroll.params.sections import Count, Fraction, Section, Seed, inside
+
+
+def _start(name: str) -> str:
+    if name.startswith("models:"):
+        raise ValueError(
+            f"'{name[:60]}' is a version, which DVC cannot watch: name the pipeline that made it, or unroll package "
+            "data/sources/NAME --model it, and name data/sources/NAME/model"
+        )
+    return name if PIPELINE_NAME.fullmatch(name) else inside(name)
+
+
+Part = Annotated[str, Field(pattern=r"^(encoder|head)(\.[a-z0-9_]+)*$")]
+"""of a network, by the dotted name of its module"""
 
 Weight = Annotated[float, Field(gt=0, le=1e6)]
 
@@ -14,6 +28,10 @@ Weight = Annotated[float, Field(gt=0, le=1e6)]
 class Train(Section):
     """How the model learns. Lengths of training are counted in updates, so results do not depend on a clock."""
 
+    start_from: Annotated[str, AfterValidator(_start)] | None
+    """the model whose weights it begins with: a pipeline's, by its name, or a folder below the project's; null: none"""
+    start_parts: Annotated[tuple[Part, ...], Field(min_length=1)] | None
+    """modules of that model whose weights are taken: encoder, encoder.embedding, head, ...; null: all"""
     updates: Count
     batch_tokens: Count
     """target tokens in a batch, end marks counted, padding not"""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
-from typing import cast, overload
+from typing import NamedTuple, cast, overload
 from zlib import crc32
 
 import numpy as np
@@ -23,8 +23,8 @@ from unroll.data.numbers import written
 from unroll.data.restoring import put_back, restore
 from unroll.data.tokenizers import ItemReader, Tokenizer
 from unroll.data.typed import Normalizer, Part, Sentence
-from unroll.errors import DataError
-from unroll.nn.attention import Memory
+from unroll.errors import DataError, ParamsError
+from unroll.nn.attention import Context, Memory
 from unroll.nn.cells import State
 from unroll.nn.model import Network
 from unroll.params import reading
@@ -87,6 +87,20 @@ class Prediction:
 
     def __str__(self) -> str:
         return self.text
+
+
+class Encoding(NamedTuple):
+    """What an encoder makes of a text.
+
+    Attributes:
+        tokens: what it read, in the order of the text.
+        vectors: C, H; or the state at each token, tokens x H. float32.
+        truncated: the text was too long and only its beginning was read.
+    """
+
+    tokens: list[str]
+    vectors: np.ndarray
+    truncated: bool
 
 
 class Predictor:
@@ -165,7 +179,7 @@ class Predictor:
         while window := list(islice(texts, size * WINDOW)):
             parted = [self._parts(raw) for raw in window]
             sentences = [part for parts in parted for part in parts if isinstance(part, Sentence)]
-            rows = self.encode([sentence.text for sentence in sentences], strict)
+            rows = self.rows([sentence.text for sentence in sentences], strict)
             seeds = [_seed(search, sentence.text, asked_before) for sentence in sentences]
             order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
             answers: list[list[Prediction]] = [[] for _ in rows]
@@ -217,7 +231,65 @@ class Predictor:
         )
         return [[told(place, one)[0] for one in best[:n_best]] for place, best in enumerate(found)]
 
-    def encode(self, texts: Sequence[str], strict: bool) -> list[Items]:
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Return C of each text, texts x H: what the encoder makes of it, as the head takes it. float32.
+
+        Raises:
+            DataError, ParamsError: as `encodings`.
+        """
+        if isinstance(texts, str):
+            raise DataError("encode takes a list of texts; put one text into a list")
+        found = [one.vectors for one in self.encodings(texts)]
+        return np.stack(found) if found else np.zeros((0, self.model.encoder.memory_size), np.float32)
+
+    def encodings(self, texts: Iterable[str], states: bool = False) -> Iterator[Encoding]:
+        """Yield what the encoder makes of each text, in order; memory does not grow with their number.
+
+        Args:
+            states: yield the state at each token instead of C.
+        Raises:
+            DataError: as `stream`.
+            ParamsError: the model's encoder reads no sequence to an end, or its head takes no C.
+        """
+        if self.recipe.shape == "one_to_n" or self.recipe.reads_on:
+            kind = "a language model" if self.recipe.reads_on else "a decoder of one item"
+            raise ParamsError(f"{kind} has no summary of a text that its encoder read: ask a model of another shape")
+        context = getattr(self.model.head, "context", None)
+        if context is None and not states:
+            raise ParamsError("the model answers at each position and takes no summary of a text: ask for its states")
+        texts, size = iter(texts), self.search.batch_sentences
+        while window := list(islice(texts, size * WINDOW)):
+            read = [self._whole(raw) for raw in window]
+            rows = self.rows(read, strict=True)
+            order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+            found: list[np.ndarray] = [np.empty(0)] * len(rows)
+            for first in range(0, len(order), size):
+                chosen = order[first : first + size]
+                made = self._encoded([rows[i][:MAX_SOURCE] for i in chosen], None if states else context)
+                for i, vectors in zip(chosen, made, strict=True):
+                    found[i] = vectors
+            for raw, text, row, vectors in zip(window, read, rows, found, strict=True):
+                cut = len(raw) > MAX_CHARACTERS or len(row) > MAX_SOURCE
+                yield Encoding(self.source.tokens(text)[:MAX_SOURCE], vectors, cut)
+
+    def _whole(self, raw: str) -> str:
+        """Return the beginning of a text as the model reads it, its sentences one behind the other."""
+        parts = self._parts(raw)
+        read = [part.text for part in parts if isinstance(part, Sentence)]
+        return " ".join(read or map(str, parts))
+
+    @torch.inference_mode()
+    def _encoded(self, rows: Sequence[Items], context: Context | None) -> list[np.ndarray]:
+        """Return C of each row, or the state at each of its items in the order of the text."""
+        self.model.eval()
+        memory, _ = self.memory(rows)
+        if context is not None:
+            return list(context(memory).float().cpu().numpy())
+        states_BSH = memory.states_BSH.float().cpu().numpy()
+        found = [states_SH[: len(row)] for row, states_SH in zip(rows, states_BSH, strict=True)]
+        return [states_SH[::-1] for states_SH in found] if self.recipe.model.reverse_source else found
+
+    def rows(self, texts: Sequence[str], strict: bool) -> list[Items]:
         """Return the rows of clean source texts.
 
         Raises:
@@ -242,7 +314,7 @@ class Predictor:
         self.model.eval()
         if self.normalizer:
             pairs = [self.normalizer.pair(source, target) for source, target in pairs]
-        rows = self.encode([source for source, _ in pairs], strict=False)
+        rows = self.rows([source for source, _ in pairs], strict=False)
         if self.recipe.reads_on:
             return self._running_nats(rows)
         targets = self.target.encode([target for _, target in pairs])

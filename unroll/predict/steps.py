@@ -84,7 +84,7 @@ class Stepper(Predictor):
         while window := list(islice(texts, size)):
             parted = [self._parts(raw) for raw in window]
             sentences = [part for parts in parted for part in parts if isinstance(part, Sentence)]
-            rows = self.encode([sentence.text for sentence in sentences], strict)
+            rows = self.rows([sentence.text for sentence in sentences], strict)
             seeds = [_seed(search, sentence.text, asked_before) for sentence in sentences]
             asked = list(zip(sentences, rows, seeds, strict=True))
             found = [self._ask(asked[first : first + size], search, n_best) for first in range(0, len(asked), size)]

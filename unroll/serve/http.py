@@ -253,7 +253,7 @@ def _tokens(predictor: Predictor, texts: Sequence[str], n_best: int, search: Sea
 
     if isinstance(search, Sample):
         return len(texts) * n_best * search.max_tokens
-    lengths = [len(row) for row in predictor.encode([text[:MAX_CHARACTERS] for text in texts], strict=False)]
+    lengths = [len(row) for row in predictor.rows([text[:MAX_CHARACTERS] for text in texts], strict=False)]
     if predictor.normalizer is None:
         lengths = [min(length, MAX_SOURCE) for length in lengths]
     ratio, beam = getattr(search, "max_length_ratio", 1.0), getattr(search, "beam", 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from unroll import parts
+from unroll import parts, starts
 from unroll.artifacts import store
 from unroll.data import embeddings, preparing, tokenizing
 from unroll.data.rows import Row
@@ -15,7 +15,7 @@ from unroll.nn import arithmetic, model
 from unroll.params.pipeline import Pipeline
 from unroll.params.prepare import GroupedSplit
 from unroll.predict import checkpoints
-from unroll.training import following, setup
+from unroll.training import following, setup, starting
 from unroll.training.snapshots import Snapshots
 
 
@@ -27,22 +27,27 @@ def train(pipeline: Pipeline, rows: Iterable[tuple[str, str]] | Iterable[str], a
         aside: a folder for what is made on the way.
         folder: where the checkpoint goes.
     Raises:
-        ParamsError: the split is official: its rows are in files.
-        DataError: as `preparing.divide`.
+        ParamsError: the split is official: its rows are in files; or as `starting.begin`.
+        DataError: as `preparing.divide` and `starts.find`.
     """
     arithmetic.settle(pipeline.machine.threads)
     folders, inherited = Folders(aside, "own"), parts.bring(pipeline.parts, Path())
     model.check(pipeline)
     prepare(pipeline, rows, folders)
     prepared = {"prepared": store.verify(folders.prepared, "prepared")}
-    with store.writing(folders.tokenized, "tokenized", prepared) as part:
-        tokenizing.tokenize(pipeline.tokenize, pipeline.noise, pipeline.sides, folders.prepared, part)
+    start = starts.find(pipeline.train.start_from, Path())
+    reused = start if pipeline.tokenize.from_start else None
+    with store.writing(folders.tokenized, "tokenized", prepared | starts.inherited_tokenizers(reused)) as part:
+        tokenizing.tokenize(pipeline.tokenize, pipeline.noise, pipeline.sides, folders.prepared, part, reused)
     tokenized = {"tokenized": store.verify(folders.tokenized, "tokenized")}
     with store.writing(folders.embedded, "embedded", tokenized) as part:
         embeddings.embed(pipeline.embed, pipeline.sides, folders.tokenized, folders.raw, part)
     inputs = inherited | prepared | tokenized | {"embedded": store.verify(folders.embedded, "embedded")}
+    inputs |= starts.inherited(start)
     recipe = pipeline.recipe
     network, training = setup.start(recipe, folders)
+    if start:
+        starting.begin(network, recipe, folders.tokenized, start.folder)
     following.lead(
         training, Snapshots(folders.snapshots, setup.fingerprint(inputs, recipe)), lambda metrics, update: None
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.tracked import answers, evaluate, make_folders
-from unroll.artifacts import lineage, manifest
+from unroll.artifacts import lineage, manifest, store
 from unroll.errors import IntegrityError
 
 
@@ -29,6 +29,29 @@ def test_a_tree_draws_every_ancestor_once() -> None:
         "│       └── raw #  0",
         "└── tokenized #  as above",
     ]
+
+
+def test_a_start_is_drawn_with_its_name_and_its_own_ancestors() -> None:
+    old = node("model", 3, tokenized=node("tokenized", 4))
+    drawn = lineage.tree(node("model", 2, prepared=node("prepared", 3), start=old))
+    assert [re.sub("[0-9a-f]{12}", "#", line) for line in drawn.splitlines()] == [
+        "model #  0, 1",
+        "├── prepared #  0, 1, 2",
+        "└── start: model #  0, 1, 2",
+        "    └── tokenized #  4 files",
+    ]
+
+
+def test_the_hashes_of_a_model_are_not_those_of_what_it_started_from(tmp_path: Path) -> None:
+    folders, other = (make_folders(tmp_path / name, answers(3), corpus=name) for name in ("new", "old"))
+    manifest_, old = store.verify(folders.evaluation, "evaluation"), store.verify(other.model, "model")
+    alone = lineage.hashes(manifest_)
+    model = manifest_["inputs"]["model"]
+    tokenized = model["inputs"]["tokenized"] | {"inputs": {"start": old["inputs"]["tokenized"]}}
+    begun = model | {"inputs": model["inputs"] | {"tokenized": tokenized, "start": old}}
+    found = lineage.hashes(manifest_ | {"inputs": manifest_["inputs"] | {"model": begun}})
+    assert found.pop("start") == manifest.identity(old)
+    assert {name for name in alone if alone[name] != found[name]} == {"tokenizers", "model", "evaluation"}
 
 
 def test_a_description_names_ancestors_files_and_parameters(tmp_path: Path) -> None:

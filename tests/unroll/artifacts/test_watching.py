@@ -28,7 +28,7 @@ DVC = {
                     "machine.threads",
                     {"pipelines/${key}.yaml": ["train", "model.head.kind"], "code.py": ["FORMAT"]},
                 ],
-                "deps": ["data/${key}/tokenized", "${item}", "code.py"],
+                "deps": ["data/${key}/tokenized", "${item.parts}", "code.py"],
                 "outs": ["data/${key}/model", {"reports/${key}/train.json": {"cache": False}}],
             },
         }
@@ -41,7 +41,7 @@ FILE = {"train": {"dropout": 0.21, "updates": 300}, "model": {"head": {"kind": "
 def root(tmp_path: Path) -> Path:
     """A project whose stage `train` stands on a file of each kind."""
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump(DVC))
-    (tmp_path / "params.yaml").write_text("machine:\n  threads: 2\npipelines:\n  mine: own.py\n")
+    (tmp_path / "params.yaml").write_text("machine:\n  threads: 2\npipelines:\n  mine:\n    parts: own.py\n")
     (tmp_path / "pipelines").mkdir()
     (tmp_path / "pipelines" / "mine.yaml").write_text(yaml.safe_dump(FILE))
     (tmp_path / "code.py").write_text("FORMAT = 1\n")

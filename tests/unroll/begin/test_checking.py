@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from tests import recipes
+from tests import recipes, tiny
 from unroll.begin.checking import Checked, check
 from unroll.errors import DataError, ParamsError
+from unroll.params.reading import NO_PARTS, NO_START
 
 CSV: dict[str, Any] = {
     "format": "csv", "file": "mine.csv", "rows": None, "source_column": "text", "target_column": "label",
@@ -18,6 +20,7 @@ CSV: dict[str, Any] = {
 }  # fmt: skip
 WHERE = CSV | {"where": {"column": "part", "cells": ["test"]}}
 GROUPED = {"kind": "grouped", "by": "source", "valid": 0.2, "test": 0.2, "largest_component": 50}
+NOTHING: dict[str, Any] = {}
 TABLE = "text,label,part\n" + "".join(f"Text {n} here,{('good', 'bad')[n % 2]},train\n" for n in range(100))
 
 
@@ -114,3 +117,42 @@ def test_classes_that_will_hardly_be_learnt_are_told(tmp_path: Path) -> None:
     found = checked(tmp_path, {}, TABLE + "One more,rare,train\n")
     assert found.wrong == []
     assert any("rare" in line for line in found.said)
+
+
+def begun(root: Path, changes: dict[str, Any], old: dict[str, Any] = NOTHING) -> Checked:
+    """Return what is wrong with a pipeline that is to go on from the model of another one."""
+    settings = tiny.pipeline("classify", **{"embed__kind": "random", "embed__source_vectors": None, **old})
+    tiny.checkpoint(root / "data/old", settings, [("good day", "good"), ("bad day", "bad")] * 10)
+    small = {name.replace("__", "."): value for name, value in tiny.SMALL.items()}
+    return checked(root, small | {"train.start_from": "old"} | changes)
+
+
+def test_a_start_that_fits_is_silent(tmp_path: Path) -> None:
+    assert begun(tmp_path, {}).wrong == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"train.start_from": "data/sources/none"}, r"data/sources/none: no model to start from, .* bring one"),
+        ({"train.start_from": "none"}, r"data/none/model: no model to start from, .* dvc repro train@none"),
+        ({"model.encoder.hidden": 64}, r"model\.encoder\.hidden is 64 here and 32 there"),
+        (
+            {"tokenize.from_start": "source", "tokenize.source.lowercase": False},
+            r"source\.lowercase: False, but True in",
+        ),
+    ],
+)
+def test_a_start_that_is_missing_or_does_not_fit_is_said(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    (told,) = lines(begun(tmp_path, changes))
+    assert re.search(message, told)
+
+
+def test_a_start_that_dvc_makes_first_is_told(tmp_path: Path) -> None:
+    checked(tmp_path, {"train.start_from": "other"})
+    document = yaml.safe_load((tmp_path / "params.yaml").read_text())
+    document["pipelines"]["other"] = {"parts": NO_PARTS, "start": NO_START}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(document))
+    found = check(tmp_path, "mine")
+    assert found.wrong == []
+    assert found.said[0] == "the model to start from, of other, is not made yet: dvc repro makes it first"

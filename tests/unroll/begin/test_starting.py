@@ -14,7 +14,7 @@ from unroll.begin.looking import Wanted
 from unroll.begin.starting import New, new
 from unroll.errors import DataError, ParamsError, UnrollError
 from unroll.params.prepare import OfficialSplit
-from unroll.params.reading import grid, load
+from unroll.params.reading import NO_PARTS, NO_START, grid, load
 from unroll.params.tokenize import Pieces
 
 WORDS = ["milk", "tea", "wine", "bread", "rice", "fish", "soup", "salt", "cake", "beer"]
@@ -74,6 +74,19 @@ def test_another_pipelines_settings_are_taken(root: Path) -> None:
     with pytest.raises(ParamsError, match="--like translate: "):
         start(root, {"book.txt": "\n".join(TEXTS)}, "book", like="translate")
     assert not (root / "pipelines/book.yaml").exists()
+
+
+def test_it_goes_on_from_the_model_of_another_pipeline(root: Path) -> None:
+    other = load(root, "translate")
+    (root.parent / "mine.tsv").write_text("".join(f"{text}\t¡{text}\n" for text in TEXTS), encoding="utf-8")
+    new(root, "mine", [root.parent / "mine.tsv"], Wanted(), None, False, "translate")
+    found = load(root, "mine")
+    assert grid(root)["mine"] == {"parts": NO_PARTS, "start": "data/translate/model"}
+    assert (found.train.start_from, found.tokenize.from_start) == ("translate", "both")
+    assert found.model.model_copy(update={"dropout": 0.0}) == other.model.model_copy(update={"dropout": 0.0})
+    assert found.tokenize.source == other.tokenize.source
+    assert found.train.updates < other.train.updates
+    assert found.train.learning_rate == other.train.learning_rate / 4
 
 
 def test_a_text_is_split_in_its_order(root: Path) -> None:
@@ -157,4 +170,4 @@ def test_the_shipped_grid_takes_a_line(root: Path) -> None:
     start(root, {"mine.csv": TABLE})
     after = yaml.safe_load((root / "params.yaml").read_text())
     assert after["machine"] == before["machine"]
-    assert after["pipelines"] == before["pipelines"] | {"mine": "unroll/parts.py"}
+    assert after["pipelines"] == before["pipelines"] | {"mine": {"parts": NO_PARTS, "start": NO_START}}

@@ -42,11 +42,13 @@ GRID = "# top\nmachine: {}\n\npipelines: # two\n  # the first\n  a: x\n  b: y\n\
 
 
 def test_a_line_joins_the_grid_and_remarks_stay() -> None:
-    assert with_pipeline(GRID, "c", "params.yaml") == GRID.replace("  b: y\n", "  b: y\n  c: unroll/parts.py\n")
-    assert with_pipeline("pipelines:\n    a: x", "c", "p") == "pipelines:\n    a: x\n    c: unroll/parts.py\n"
+    assert with_pipeline(GRID, "c: z", "params.yaml") == GRID.replace("  b: y\n", "  b: y\n  c: z\n")
+    assert with_pipeline("pipelines:\n    a: x", "c: z", "p") == "pipelines:\n    a: x\n    c: z\n"
+    nested = "pipelines:\n  a:\n    parts: x\n    start: y\n"
+    assert with_pipeline(nested, "c: z", "p") == nested + "  c: z\n"
 
 
 @pytest.mark.parametrize("text", ["pipelines: {a: x}\n", "machine: {}\n"])
 def test_a_grid_of_another_form_is_left_to_its_owner(text: str) -> None:
-    with pytest.raises(ParamsError, match=r"add there by hand: c: unroll/parts\.py"):
-        with_pipeline(text, "c", "params.yaml")
+    with pytest.raises(ParamsError, match=r"add there by hand: c: z"):
+        with_pipeline(text, "c: z", "params.yaml")

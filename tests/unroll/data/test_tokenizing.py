@@ -36,7 +36,7 @@ Run = Callable[..., Made]
 
 
 def section(source: dict[str, Any], target: dict[str, Any] | None) -> Tokenize:
-    return parse(Tokenize, {"source": source, "target": target, "typed": None}, "tokenize")
+    return parse(Tokenize, {"source": source, "target": target, "from_start": None, "typed": None}, "tokenize")
 
 
 @pytest.fixture

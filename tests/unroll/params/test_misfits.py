@@ -20,6 +20,12 @@ NOISE = {
 TYPED = {"sentences": "en", "case": True, "copied": True}
 WORDS = {"kind": "word", "vocab_size": 60, "lowercase": False}
 UNFITTING: list[tuple[str, dict[str, Any], str]] = [
+    (
+        "translate",
+        {"train.start_parts": ["encoder"]},
+        "train.start_parts is for train.start_from: name",
+    ),
+    ("translate", {"tokenize.from_start": "both"}, "tokenize.from_start is for train.start_from: name the model there"),
     ("translate", {"train.sampled_softmax": 8000}, "train.sampled_softmax must be smaller than the vocab_size"),
     ("caption", {"train.sampled_softmax": 300}, "train.sampled_softmax must be smaller than the vocab_size"),
     ("translate", {"train.warmup": 10_000}, "train.warmup must be smaller than train.updates"),

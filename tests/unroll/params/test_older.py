@@ -19,7 +19,8 @@ def aged(name: str, changes: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return a recipe as version 0.1 wrote it: without what it had in its code, its machine among its training."""
     recipe = copy.deepcopy(dump(recipes.make(name, **(changes or {})).recipe))
     recipe["train"] |= recipe.pop("machine")
-    del recipe["noise"], recipe["tokenize"]["typed"]
+    del recipe["noise"], recipe["tokenize"]["typed"], recipe["tokenize"]["from_start"]
+    del recipe["train"]["start_from"], recipe["train"]["start_parts"]
     del recipe["parts"], recipe["embed"]["row_length"], recipe["train"]["restart_streams"]
     recipe["model"]["head"].pop("positions", None)
     if recipe["model"]["head"]["kind"] == "language_model":
@@ -35,6 +36,14 @@ def read(folder: Path, document: Any) -> Any:
 @pytest.mark.parametrize("name", recipes.NAMES)
 def test_every_recipe_of_version_0_1_reads_as_todays(name: str, tmp_path: Path) -> None:
     assert read(tmp_path, aged(name)) == recipes.make(name).recipe
+
+
+def test_before_a_model_could_start_from_another_one_all_started_from_none(tmp_path: Path) -> None:
+    recipe = dump(recipes.make("translate").recipe)
+    for name in ("start_from", "start_parts"):
+        del recipe["train"][name]
+    del recipe["tokenize"]["from_start"]
+    assert read(tmp_path, recipe) == recipes.make("translate").recipe
 
 
 @pytest.mark.parametrize(

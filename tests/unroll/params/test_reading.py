@@ -27,6 +27,7 @@ from unroll.params.pipeline import Pipeline, Recipe
 from unroll.shapes import SHAPES
 
 ROOT = Path(__file__).parents[3]
+NOTHING = {"parts": "unroll/parts.py", "start": "unroll/starts.py"}
 SHIPPED = sorted(path.stem for path in (ROOT / "pipelines").glob("*.yaml"))
 
 
@@ -83,7 +84,7 @@ def test_a_project_is_its_pipeline_files_and_its_machine(project: Path) -> None:
     found = reading.load(project, "mine")
     assert found == recipes.make("translate")
     assert reading.dump(found.machine) == recipes.MACHINE
-    assert reading.grid(project) == {"mine": "unroll/parts.py"}
+    assert reading.grid(project) == {"mine": NOTHING}
 
 
 def test_a_pipeline_need_not_be_in_the_grid(project: Path) -> None:
@@ -95,7 +96,7 @@ def test_a_pipeline_need_not_be_in_the_grid(project: Path) -> None:
 def test_a_name_that_cannot_be_one_is_refused_everywhere_by_one_line(project: Path, name: str) -> None:
     line = refused(project, name)
     assert line.startswith(f"pipeline: {' '.join(repr(name[:60]).split())} is no name for a pipeline; needed: a letter")
-    document = {"machine": recipes.MACHINE, "pipelines": {name: "unroll/parts.py"}}
+    document = {"machine": recipes.MACHINE, "pipelines": {name: NOTHING}}
     (project / "params.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     assert refused(project).startswith(f"{project / 'params.yaml'}: pipelines: {name[:60]!r} is no name")
 
@@ -134,32 +135,53 @@ def test_a_machine_in_a_pipeline_file_is_refused(project: Path) -> None:
 
 
 def test_a_missing_or_wrong_machine_is_named(project: Path) -> None:
-    (project / "params.yaml").write_text("pipelines: {mine: unroll/parts.py}", encoding="utf-8")
+    (project / "params.yaml").write_text(
+        "pipelines: {mine: {parts: unroll/parts.py, start: unroll/starts.py}}", encoding="utf-8"
+    )
     assert "machine: " in refused(project)
     recipes.write_project(project, "mine", recipes.document("translate"), threads=0)
     assert "machine.threads: should be greater than or equal to 1, not 0" in refused(project)
 
 
-@pytest.mark.parametrize("parts", ["mine.py", None])
-def test_parts_that_dvc_does_not_watch_are_refused_with_the_fix(project: Path, parts: str | None) -> None:
-    watched = "unroll/parts.py" if parts else "mine.py"
-    section = recipes.document("translate", {"parts": parts})
+@pytest.mark.parametrize(
+    ("kind", "name", "said", "watched"),
+    [
+        ("parts", "parts", "mine.py", "mine.py"),
+        ("parts", "parts", None, "unroll/parts.py"),
+        ("start", "train.start_from", "translate", "data/translate/model"),
+        ("start", "train.start_from", "data/sources/old", "data/sources/old"),
+        ("start", "train.start_from", None, "unroll/starts.py"),
+    ],
+)
+def test_what_dvc_does_not_watch_is_refused_with_the_fix(
+    project: Path, kind: str, name: str, said: str | None, watched: str
+) -> None:
+    section = recipes.document("translate", {name: said})
     (project / "pipelines/mine.yaml").write_text(yaml.safe_dump(section), encoding="utf-8")
-    document = {"machine": recipes.MACHINE, "pipelines": {"mine": watched}}
+    other = NOTHING[kind] if said else "other"
+    document = {"machine": recipes.MACHINE, "pipelines": {"mine": NOTHING | {kind: other}}}
     (project / "params.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     assert refused(project) == (
-        f"{project}/params.yaml: pipelines.mine: names {watched} where {project}/pipelines/mine.yaml has parts: "
-        f"{parts or 'null'}; DVC watches the first: write {parts or 'unroll/parts.py'} there"
+        f"{project}/params.yaml: pipelines.mine.{kind}: names {other} where {project}/pipelines/mine.yaml has {name}: "
+        f"{said or 'null'}; DVC watches the first: write {watched} there"
     )
-    document["pipelines"] = {"mine": parts or "unroll/parts.py"}
+    document["pipelines"] = {"mine": NOTHING | {kind: watched}}
     (project / "params.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
-    assert reading.load(project, "mine").parts == parts
+    found = reading.load(project, "mine")
+    assert (found.parts if kind == "parts" else found.train.start_from) == said
 
 
-@pytest.mark.parametrize("grid", [["mine"], "mine", None, 3, {"mine": None}, {"mine": ["a.py"]}])
+def test_a_pipeline_that_starts_from_itself_is_refused(project: Path) -> None:
+    recipes.write_project(project, "mine", recipes.document("translate", {"train.start_from": "mine"}))
+    assert refused(project).endswith("train.start_from: no pipeline starts from itself; name another, or null")
+
+
+@pytest.mark.parametrize(
+    "grid", [["mine"], "mine", None, 3, {"mine": None}, {"mine": "a.py"}, {"mine": {"parts": "a.py"}}]
+)
 def test_a_grid_that_is_no_mapping_of_names_to_modules_is_refused(project: Path, grid: Any) -> None:
     (project / "params.yaml").write_text(yaml.safe_dump({"machine": recipes.MACHINE, "pipelines": grid}))
-    line = f"{project}/params.yaml: pipelines: needed: lines such as 'translate: unroll/parts.py'"
+    line = f"{project}/params.yaml: pipelines: needed: lines such as '{reading.grid_line('translate')}'"
     assert refused(project) == line
     with pytest.raises(ParamsError, match=re.escape(line)):
         reading.grid(project)

@@ -64,7 +64,7 @@ def test_only_words_of_the_list_are_said_whoever_stands_beside(predictor: Predic
     search = beam(predictor, beam=2, shortlist=2)
     together = able.predict(SOURCES, 2, search)
     for source, answers in zip(SOURCES, together, strict=True):
-        [row] = cast(list[list[int]], able.encode([source], strict=True))
+        [row] = cast(list[list[int]], able.rows([source], strict=True))
         own = {able.target.vocabulary[index] for index in lexicon.words([row], 2)[0]}
         assert all(set(one.target_tokens) <= own for one in answers)
         assert [one.text for one in able.predict([source], 2, search)[0]] == [one.text for one in answers]

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from tests import tiny
 from tests.asked import HEADS, LINES, ODD, beam, drawn, frames, sampled, sources, stepped, texts_of, untrained, zeros
 from unroll.data.ids import EOS
-from unroll.errors import DataError
+from unroll.errors import DataError, ParamsError
 from unroll.params.evaluate import Sample
+from unroll.predict import loading
 from unroll.predict.predictor import MAX_SOURCE, Predictor, title, usual
 
 READ = ("classify", "language")
@@ -266,3 +269,77 @@ def test_a_long_prompt_is_read_to_its_limit(folder: Path, monkeypatch: pytest.Mo
     assert found.truncated
     assert found.text.split()[:2] == ["the", "cat"]
     assert "sat on" not in found.text
+
+
+# What its encoder makes of texts
+
+
+def context_by_hand(predictor: Predictor, text: str) -> np.ndarray:
+    with torch.inference_mode():
+        memory, _ = predictor.memory(predictor.rows([text], strict=True))
+        return predictor.model.head.context(memory)[0].numpy()  # type: ignore[union-attr, operator]
+
+
+SPOKEN = [(f"I drink {n}", f"Bebo {n}") for n in ("milk", "cold water", "tea")] * 4
+SCAN = "; ".join(["0 1 0 1 0 1 0 1"] * 8)
+KINDS: dict[str, tuple[str, dict[str, Any], list[tuple[str, str]]]] = {
+    "a translator": ("translate", {}, SPOKEN),
+    "one that reads backwards": ("translate", {"model__reverse_source": True}, SPOKEN),
+    "a classifier": ("classify", {"model__head__context": "learned"}, [("good day", "a"), ("bad day now", "b")] * 9),
+    "of vectors": ("rows", {}, [(SCAN, "1"), (SCAN.replace("1", "0"), "2")] * 9),
+    "of one item": ("letter", {}, [("a", "b"), ("b", "c")] * 9),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_c_is_what_the_head_takes_and_states_are_one_for_each_token(kind: str, tmp_path: Path) -> None:
+    section, changes, pairs = KINDS[kind]
+    predictor = loading.load(tiny.checkpoint(tmp_path, tiny.pipeline(section, **changes), pairs))
+    texts = [source for source, _ in pairs]
+    found = predictor.encode(texts)
+    assert found.dtype == np.float32
+    assert found.shape == (len(texts), predictor.model.encoder.memory_size)
+    for text, context_H in zip(texts[:3], found, strict=False):
+        np.testing.assert_allclose(context_H, context_by_hand(predictor, text), atol=1e-5)
+    for text, one in zip(texts[:3], predictor.encodings(texts, states=True), strict=False):
+        row = predictor.rows([text], strict=True)[0]
+        assert one.tokens == predictor.source.tokens(text)
+        assert one.vectors.shape == (len(row), found.shape[1])
+        with torch.inference_mode():
+            states_SH = predictor.memory([row])[0].states_BSH[0].numpy()
+        turned = states_SH[::-1] if predictor.recipe.model.reverse_source else states_SH
+        np.testing.assert_allclose(one.vectors, turned, atol=1e-5)
+
+
+def test_no_text_has_no_c_and_an_empty_one_has_c_but_no_states(tmp_path: Path) -> None:
+    predictor = loading.load(tiny.checkpoint(tmp_path))
+    assert predictor.encode([]).shape == (0, 32)
+    assert np.isfinite(predictor.encode([""])).all()
+    (empty,) = predictor.encodings([""], states=True)
+    assert (empty.tokens, empty.vectors.shape) == ([], (0, 32))
+    with pytest.raises(DataError, match="encode takes a list of texts"):
+        predictor.encode("one text")
+
+
+@pytest.mark.parametrize(
+    ("section", "changes", "pairs", "states", "message"),
+    [
+        ("language", {}, [("a b", "")] * 9, True, "a language model has no summary"),
+        (
+            "name",
+            {"tokenize__target__vocab_size": 300},
+            [("Italian", "Rossi")] * 9,
+            True,
+            "a decoder of one item has no",
+        ),
+        ("frames", {}, [("0 0 0 0 0 0 0 1", "3")] * 9, False, "answers at each position .*: ask for its states"),
+    ],
+)
+def test_a_model_without_a_summary_says_so(
+    tmp_path: Path, section: str, changes: dict[str, Any], pairs: Any, states: bool, message: str
+) -> None:
+    predictor = loading.load(tiny.checkpoint(tmp_path, tiny.pipeline(section, **changes), pairs))
+    with pytest.raises(ParamsError, match=message):
+        list(predictor.encodings([pairs[0][0]], states))
+    if section == "frames":
+        assert predictor.encodings([pairs[0][0]], states=True)
