@@ -155,6 +155,7 @@ BEAM = {
 RANK = {"kind": "rank", "batch_sentences": 256}
 TAG = {"kind": "tag", "batch_sentences": 64}
 ESTIMATE = {"kind": "estimate", "batch_sentences": 256}
+NUMBER = {"kind": "vectors", "width": 1, "scale": "standard"}
 
 
 def _sample(temperature: float, top_p: float, max_tokens: int) -> Section:
@@ -221,7 +222,7 @@ def _numbers(stock: Stock, _: bool) -> dict[str, Section | None]:
     source = made["tokenize"]["source"]  # type: ignore[index]
     head = {"kind": "regressor", "context": "max", "loss": "squared", "quantiles": [0.1, 0.5, 0.9]}
     return made | {
-        "tokenize": {"source": source, "target": {"kind": "vectors", "width": 1}, "typed": None},
+        "tokenize": {"source": source, "target": NUMBER, "typed": None},
         "model": _model(_reader(128), head, 0.5),
         "train": _train(_updates(8, rows / 64, 300, 3_000), 64, 0.002, patience=10),
         "evaluate": _evaluate(ESTIMATE, "ridge", 500 if made["noise"] else None),

@@ -76,6 +76,11 @@ def _majority(train: baselines.Pairs, test: baselines.Pairs, recipe: Recipe) -> 
     return accuracy([baselines.majority(train)] * len(test), [target for _, target in test])
 
 
+def _logistic(train: baselines.Pairs, test: baselines.Pairs, recipe: Recipe) -> float:
+    each = recipe.model.head.each_position
+    return accuracy(baselines.logistic(train, test, each), [target for _, target in test])
+
+
 def _xz(train: baselines.Pairs, test: baselines.Pairs, recipe: Recipe) -> float:
     return baselines.xz_bits_per_character(*("".join(f"{line}\n" for line, _ in rows) for rows in (train, test)))
 
@@ -86,6 +91,7 @@ BASELINES: dict[str, Callable[[baselines.Pairs, baselines.Pairs, Recipe], float]
     "fourgram": lambda train, test, recipe: baselines.ngram(train, test, 4, conditional=True),
     "naive_bayes": _naive_bayes,
     "majority": _majority,
+    "logistic": _logistic,
     "xz": _xz,
     "median": lambda train, test, recipe: baselines.median(train, test),
     "ridge": lambda train, test, recipe: baselines.ridge(train, test, vectors=recipe.tokenize.source.kind == "vectors"),

@@ -69,7 +69,9 @@ class Evaluate(Section):
     """How the model is scored, and how it answers once it is registered."""
 
     search: Search
-    baseline: Literal["bigram", "trigram", "fourgram", "naive_bayes", "majority", "xz", "median", "ridge"] | None
+    baseline: (
+        Literal["bigram", "trigram", "fourgram", "naive_bayes", "majority", "logistic", "xz", "median", "ridge"] | None
+    )
     """a closed-form model of the same rows, to hold the score against"""
     pictures: Annotated[int, Field(ge=0)]
     """attention heat maps drawn"""

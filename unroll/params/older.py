@@ -8,7 +8,24 @@ MACHINE = ("accelerator", "processes", "threads")
 
 
 def renewed(recipe: Any) -> Any:
-    """Return a recipe in today's words; what is none of version 0.1 is returned as it is.
+    """Return a recipe in today's words; what is none is returned as it is."""
+    return _scaled(_of_0_1(recipe))
+
+
+def _scaled(recipe: Any) -> Any:
+    """Return a recipe whose vectors say their scale: those that were read had none, numbers to be said always one."""
+    try:
+        tokenize = dict(recipe["tokenize"])
+        for side, scale in (("source", None), ("target", "standard")):
+            if tokenize[side] and tokenize[side]["kind"] == "vectors":
+                tokenize[side] = {"scale": scale, **tokenize[side]}
+        return recipe | {"tokenize": tokenize}
+    except (KeyError, TypeError):
+        return recipe  # which then is refused for what it lacks
+
+
+def _of_0_1(recipe: Any) -> Any:
+    """Return a recipe of version 0.1 as later ones would say it; another one as it is.
 
     Version 0.1 had the machine among the parameters of training, three numbers in its code, and a tagger that knew from
     its corpus that it was a language model. Its rows were as they are, and texts were read as they were typed.

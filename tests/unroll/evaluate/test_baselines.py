@@ -334,3 +334,10 @@ def test_ridge_reads_vectors_one_by_one_or_as_a_whole(each: bool) -> None:
         source = "; ".join(" ".join(map(str, row)) for row in values)
         rows.append((source, "; ".join(map(str, wanted))))
     assert baselines.ridge(rows[:200], rows[200:], vectors=True) < 0.02
+
+
+def test_vectors_are_told_apart_by_a_line_and_each_of_them_where_each_has_a_label() -> None:
+    train = [(f"{n} 0; {n} 1", "high" if n > 0 else "low") for n in (-3, -2, -1, 1, 2, 3)]
+    assert baselines.logistic(train, [("5 1; 6 1", "high"), ("-5 1; -6 1", "low")], each=False) == ["high", "low"]
+    tags = [("-2 0; 2 0; -1 1", "low high low"), ("1 1; 3 0", "high high")]
+    assert baselines.logistic(tags, [("-5 0; 5 0; 6 0", "x x x"), ("7 0", "x")], each=True) == ["low high high", "high"]
