@@ -150,7 +150,8 @@ def sequences(corpus: Series, path: Path, answered: bool) -> Iterator[Frames]:
         for stretch in _without_gaps(corpus, one, path):
             yield from _part(corpus, stretch)
     if unsorted:
-        _tell(f"{path}: {unsorted:,} of {len(found):,} sequences stood out of order, and are sorted by '{corpus.time}'")
+        of = f"{unsorted:,} of {len(found):,} sequences"
+        _tell(f"{path.name}: {of} stood out of order, and are sorted by '{corpus.time}'")
 
 
 def _collected(corpus: Series, path: Path, answered: bool) -> list[Frames]:
@@ -185,7 +186,7 @@ def _collected(corpus: Series, path: Path, answered: bool) -> list[Frames]:
         if (what := _add(corpus, places, one, cells, where, number)) is not None:
             filled[what] += 1
     for what, count in filled.items():
-        _tell(f"{path}: {count:,} {what}")
+        _tell(f"{path.name}: {count:,} {what}")
     return [one for one in found.values() if len(one)]
 
 
@@ -243,7 +244,7 @@ def _add(corpus: Series, places: _Places, one: Frames, cells: list[str], where: 
     if what == FILLED["drop"]:
         return what
     if places.time is not None:
-        one.times.append(_time(cells[places.time].strip(), where))
+        one.times.append(time_of(cells[places.time].strip(), where))
     if places.target is not None:
         one.targets.append(_target(corpus, cells[places.target].strip(), where))
     one.lines.append(number)
@@ -283,8 +284,12 @@ def number_of(cell: str, where: str) -> float:
     return value
 
 
-def _time(cell: str, where: str) -> float:
-    """Return a time as a number, of ISO 8601 in seconds; one that names no zone is taken for UTC."""
+def time_of(cell: str, where: str) -> float:
+    """Return a time as a number, of ISO 8601 in seconds; one that names no zone is taken for UTC.
+
+    Raises:
+        DataError: it is none.
+    """
     try:
         found = float(cell)
     except ValueError:
