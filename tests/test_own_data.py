@@ -98,6 +98,29 @@ def rated(folder: Path) -> list[Path]:
     return [folder / "ratings.csv"]
 
 
+def sensors(folder: Path) -> list[Path]:
+    """A long table of 12 channels: what somebody says is 7 to 29 frames, higher or lower by who says it."""
+    path = folder / "sensors.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["utterance", "time", *(f"c{n}" for n in range(12)), "speaker"])
+        writer.writerows(
+            [n, t, *(f"{RANDOM.gauss(1000 + 5 * (n % 3), 1):.2f}" for _ in range(12)), "abc"[n % 3]]
+            for n in range(60) for t in range(7 + n % 23)
+        )  # fmt: skip
+    return [path]
+
+
+def walking(folder: Path) -> list[Path]:
+    """A recording that has a label for each frame, and stands still between its walks."""
+    moves = [n // 40 % 2 for n in range(3000)]
+    lines = "".join(
+        f"{n / 10},{RANDOM.gauss(9 * move, 1):.2f},{'walk' if move else 'rest'}\n" for n, move in enumerate(moves)
+    )
+    (folder / "walking.csv").write_text(f"seconds,x,activity\n{lines}", encoding="utf-8")
+    return [folder / "walking.csv"]
+
+
 def names(folder: Path) -> list[Path]:
     (folder / "names.csv").write_text("".join(f"{name};{label}\n" for name, label in NAMES), encoding="utf-8")
     return [folder / "names.csv"]
@@ -110,6 +133,7 @@ SMALL = {
 }  # fmt: skip
 SMALLER = {"embed.epochs": 1, "model.head.hidden": 32, "train.updates": 20, "train.validate_every": 20}
 SPEAKING = SMALL | SMALLER
+NUMBERS = {"model.encoder.hidden": 8, "train.updates": 40}
 JOURNEYS: dict[str, tuple[Callable[[Path], list[Path]], dict[str, str], dict[str, object], str]] = {
     "parallel files": (parallel, {}, SPEAKING, "I like milk and tea"),
     "a table with a header": (table, {}, SMALL, "The rain was wind."),
@@ -120,10 +144,13 @@ JOURNEYS: dict[str, tuple[Callable[[Path], list[Path]], dict[str, str], dict[str
     "a text": (book, {}, SMALL | {"train.updates": 20, "evaluate.search.max_tokens": 20}, "I like"),
     "names": (names, {}, SMALL, "Dijkboom"),
     "numbers": (rated, {}, SMALL, "milk and soup"),
+    "a long table": (sensors, {}, SMALL | NUMBERS, "; ".join([" ".join(["1010"] * 12)] * 9)),
+    "frames with labels": (walking, {}, SMALL | NUMBERS, "0; 0.1; 9; 8; 9"),
     "new names": (names, {"shape": "one_to_n"}, SPEAKING | {"model.encoder.hidden": 16}, "Dutch"),
 }
 EXPECTED = {"a table with a header": "weather", "JSON lines": "weather", "a folder a class": "weather",
-            "words and tags": "DET NOUN VERB", "names": "Dutch"}  # fmt: skip
+            "words and tags": "DET NOUN VERB", "names": "Dutch", "a long table": "c",
+            "frames with labels": "rest rest walk walk walk"}  # fmt: skip
 
 
 @pytest.mark.parametrize("journey", JOURNEYS)

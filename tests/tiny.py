@@ -18,7 +18,7 @@ from unroll.data import lexicon, tokenizers, tokenizing
 from unroll.data.batches import batches
 from unroll.data.ids import Ids, write_ids
 from unroll.data.tokenizers import ItemReader
-from unroll.nn.model import Network, Regression, build
+from unroll.nn.model import Network, build, scaled
 from unroll.params.pipeline import Pipeline, Recipe
 from unroll.predict import checkpoints
 from unroll.predict.fast import Fast
@@ -96,8 +96,8 @@ def train(folder: Path, settings: Pipeline, pairs: Pairs) -> tuple[Network, Pred
     torch.manual_seed(settings.train.seed)
     torch.set_num_threads(settings.machine.threads)
     model = build_model(settings, readers)
-    if isinstance(model, Regression):
-        model.head.take_scale(Ids(folder, "train", "target").ids)
+    for side, part in scaled(model, recipe(settings)).items():
+        part.take_scale(Ids(folder, "train", side).ids)
     predictor = Predictor(model, readers, recipe(settings), decode=Fast(model, lexicon_of(folder, settings)))
     splits = [batches(settings, *(Ids(folder, split, side) for side in settings.sides)) for split in ("train", "valid")]
     held_out = pairs[len(pairs) - len(pairs) // 10 :]

@@ -101,6 +101,13 @@ Steps = Annotated[
 Alternatives = Annotated[
     int, typer.Option(min=0, help="Beside each token so many of the likeliest in its place; brings --steps.")
 ]
+Table = Annotated[
+    Path | None,
+    typer.Option(
+        help="A file like those that the model has learnt from, its answers aside: each sequence in it is answered, "
+        "behind its name."
+    ),
+]
 Json = Annotated[
     bool, typer.Option("--json", help="A line of JSON for each answer, with tokens and alignments, as a server gives.")
 ]
@@ -210,15 +217,16 @@ def classify(
     model: Model = "data/classify/model",
     n_best: NBest = 1,
     scores: Probabilities = False,
+    table: Table = None,
     as_json: Json = False,
     threads: Threads = None,
     public_key: PublicKey = None,
 ) -> None:
-    """Name the class of each text, a line for each answer."""
+    """Name the class of each text, or of each sequence of a table: a line for each answer."""
     predictor = _predictor("classify", model, threads, public_key)
     search = _search("classify", predictor, {})
     show = _show(lambda found: _scored(found.text, math.exp(found.score), scores), as_json)
-    _answer(predictor, search, texts, n_best, show)
+    _answer(predictor, search, texts, n_best, show, table)
 
 
 @app.command()
@@ -226,14 +234,15 @@ def estimate(
     texts: Texts = None,
     model: Model = "data/sentiment/model",
     interval: Interval = False,
+    table: Table = None,
     as_json: Json = False,
     threads: Threads = None,
     public_key: PublicKey = None,
 ) -> None:
-    """Say the number of each text, or one for each of its items: a line for each text."""
+    """Say the number of each text or sequence, or one for each of its items: a line for each."""
     predictor = _predictor("estimate", model, threads, public_key)
     show = _show(lambda found: _estimated(found, interval), as_json)
-    _answer(predictor, _search("estimate", predictor, {}), texts, 1, show)
+    _answer(predictor, _search("estimate", predictor, {}), texts, 1, show, table)
 
 
 @app.command()
@@ -242,15 +251,16 @@ def tag(
     model: Model = "data/frames/model",
     columns: Columns = False,
     scores: Means = False,
+    table: Table = None,
     as_json: Json = False,
     threads: Threads = None,
     public_key: PublicKey = None,
 ) -> None:
-    """Label each token of each text: a line of labels, parted by spaces."""
+    """Label each token of each text, or each frame of a table: a line of labels, parted by spaces."""
     predictor = _predictor("tag", model, threads, public_key)
     asked = _stepping(predictor, as_json or (columns and scores), 0)
     show = _columns if columns and not as_json else _show(lambda found: _tagged(found, scores), as_json)
-    _answer(asked, _search("tag", predictor, {}), texts, 1, show)
+    _answer(asked, _search("tag", predictor, {}), texts, 1, show, table)
 
 
 @app.command()
@@ -691,14 +701,19 @@ def _answer(
     texts: Iterable[str] | None,
     n_best: int,
     show: Callable[[int, int, Prediction], str],
+    table: Path | None = None,
 ) -> None:
-    """Print the answers to texts, or to the lines of stdin.
+    """Print the answers to texts, to the sequences of a table, or to the lines of stdin.
 
     Args:
         show: (the text's number from 0, an answer's rank from 1, the answer) -> its lines.
     """
-    typed = not texts and sys.stdin.isatty()
+    typed = not texts and not table and sys.stdin.isatty()
     lines = iter(texts) if texts else _stdin_lines()
+    if table:
+        if texts:
+            raise ParamsError("--table: texts stand beside it; ask one of them, then the other")
+        lines, show = _sequences(predictor, table, show)
     # A person at the keyboard wants an answer to each line; a file is read in large windows.
     answers: Iterable[list[Prediction]] = (
         (predictor.predict([line], n_best, search)[0] for line in lines)
@@ -712,6 +727,28 @@ def _answer(
             print(f"unroll: line {number}: too long; only its beginning was read", file=sys.stderr)
         if predictions[0].cut_off and search.kind == "beam":  # of drawn texts --max-tokens is the end
             print(f"unroll: line {number}: the answer is cut off: it did not come to its end", file=sys.stderr)
+
+
+def _sequences(
+    predictor: Predictor, table: Path, show: Callable[[int, int, Prediction], str]
+) -> tuple[Iterator[str], Callable[[int, int, Prediction], str]]:
+    """Return the sequences of a table as texts, and what shows an answer behind the name of its sequence."""
+    from unroll.data.readers import questions
+
+    names: list[str] = []
+
+    def texts() -> Iterator[str]:
+        for name, text in questions(predictor.recipe.prepare.corpus, table):
+            names.append(name)
+            yield text
+
+    def named(number: int, rank: int, prediction: Prediction) -> str:
+        shown = show(number, rank, prediction)
+        if shown.startswith("{"):
+            return json.dumps({"sequence": names[number]} | json.loads(shown), ensure_ascii=False)
+        return "\n".join(f"{names[number]}\t{line}" if line else line for line in shown.split("\n"))
+
+    return texts(), named
 
 
 def _prompts() -> Iterator[str]:

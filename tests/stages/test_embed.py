@@ -110,11 +110,11 @@ def test_random_embeddings_cover_nothing_and_keep_no_company(embedded: Run, show
         (NAMES, LABEL, WORDS, "fasttext", {"source", "target"}, {"target"}),
         (NAMES, LABEL, LABEL, "skipgram", {"source", "target"}, set()),
         (NAMES, LABEL, None, "skipgram", {"source", "target"}, set()),
-        (DIGITS, Vectors(kind="vectors", width=2), LABEL, "skipgram", {"target"}, set()),
-        (DIGITS, Vectors(kind="vectors", width=2), WORDS, "skipgram", {"target"}, {"target"}),
+        (DIGITS, Vectors(kind="vectors", width=2, scale=None), LABEL, "skipgram", {"target"}, set()),
+        (DIGITS, Vectors(kind="vectors", width=2, scale=None), WORDS, "skipgram", {"target"}, {"target"}),
         (PAIRS, WORDS, WORDS, "random", {"source", "target"}, set()),
         (PAIRS, WORDS, WORDS, "one_hot", set(), set()),
-        (DIGITS, Vectors(kind="vectors", width=2), LABEL, "one_hot", set(), set()),
+        (DIGITS, Vectors(kind="vectors", width=2, scale=None), LABEL, "one_hot", set(), set()),
     ],
 )
 def test_each_side_starts_as_it_can(

@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from unroll.begin import long
 from unroll.begin.roles import SPLITS, Column, Pair, Role, chosen, columns_of
 from unroll.begin.sniffing import Sniffed, sniff, stem, suffix
 from unroll.data.files import lines
 from unroll.errors import DataError, ParamsError
 
 Section = dict[str, Any]
-Rows = Literal["pairs", "classes", "numbers", "tags", "running"]
-"""what rows are: two texts, a text and its class, a text and a number, words and their tags, lines of a text"""
+Rows = Literal["pairs", "classes", "numbers", "tags", "running", "sequences", "frames", "quantities"]
+"""what rows are: two texts, a text and its class, a text and a number, words and their tags, lines of a text; sequences
+of numbers with a class, with one for each frame, or with a number"""
 PARTS = ("train", "valid", "test")
 DELIMITED = {",": "commas", ";": "semicolons", "|": "bars", "\t": "tabs"}
 
@@ -65,6 +67,8 @@ def look(files: Sequence[Path], wanted: Wanted) -> Look:
         return _lines(files, wanted)
     if first.kind == "conll":
         return _tagged(files, first, wanted)
+    if first.kind == "ts":
+        return _archived(files)
     return _table(files, kinds, wanted)
 
 
@@ -202,6 +206,8 @@ def _table(files: Sequence[Path], kinds: dict[Path, Sniffed], wanted: Wanted) ->
     first = kinds[files[0]]
     if odd := [path.name for path in files if kinds[path].header != first.header]:
         raise ParamsError(f"{odd[0]} has other columns than {files[0].name}; name files of the same columns")
+    if first.kind != "jsonl" and wanted.source is None and (sequences := _sequences(files, first, wanted)):
+        return sequences
     header, rows = _objects(first) if first.kind == "jsonl" else (first.header, first.rows)
     columns = columns_of(header, rows)
     pair = chosen(columns, wanted.source, wanted.target, files[0].name)
@@ -215,6 +221,34 @@ def _table(files: Sequence[Path], kinds: dict[Path, Sniffed], wanted: Wanted) ->
     kinds_of: dict[Role, Rows] = {"class": "classes", "number": "numbers"}
     kind = "tags" if tagged else kinds_of.get(pair.target.role, "pairs")
     return Look(kind, made, _told(files, first, header, columns, pair, found))
+
+
+def _sequences(files: Sequence[Path], first: Sniffed, wanted: Wanted) -> Look | None:
+    """Return what files of a frame a row are; None where they are something else."""
+    parts = parts_of(files)
+    found = long.look(parts["train"][0], first.delimiter, bool(first.header), wanted.target)
+    if found is None:
+        return None
+    how = "a header" if first.header else "no header"
+    said = [f"{_names(files)}: cells parted by {DELIMITED[first.delimiter]}, {how}", *found.said]
+    corpus = found.corpus | {"file": _one(parts["train"])}
+    if len(parts) > 1:
+        made = {part: corpus | {"file": _one(one)} for part, one in parts.items()}
+    elif found.split:
+        made = _by_column(corpus, found.split, first.header, first.rows)
+    else:
+        made = long.in_time(corpus) if found.in_time else {"train": corpus}
+    return Look(found.kind, made, said)
+
+
+def _archived(files: Sequence[Path]) -> Look:
+    """Return what .ts files are."""
+    parts = parts_of(files)
+    kind, told = long.look_ts(parts["train"][0])
+    made: dict[str, Section] = {
+        part: {"format": "ts", "file": _one(one), "target_names": None} for part, one in parts.items()
+    }
+    return Look(kind, made, [f"{_names(files)}: {told}"])
 
 
 def _objects(first: Sniffed) -> tuple[list[str], list[list[str]]]:

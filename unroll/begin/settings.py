@@ -38,6 +38,9 @@ TASKS = {
     "names": Task("n_to_one", "classify", 35),
     "numbers": Task("n_to_one", "estimate", 20),
     "tags": Task("n_to_n", "tag", 30),
+    "sequences": Task("n_to_one", "classify", 40),
+    "quantities": Task("n_to_one", "estimate", 40),
+    "frames": Task("n_to_n", "tag", 80),
     "letters": Task("n_to_n", "generate", 51),
     "words": Task("n_to_n", "generate", 104),
     "new names": Task("one_to_n", "generate", 18),
@@ -67,7 +70,7 @@ def grouped(rows: int, by: str) -> Section:
     """Return a split of our own: some two thousand rows to validate and twice as many to test, of few rows a tenth."""
     return {
         "kind": "grouped", "by": by, "valid": _share(2_000 / rows), "test": _share(4_000 / rows),
-        "largest_component": 50,
+        "largest_component": max(rows, 50) if by == "group" else 50,
     }  # fmt: skip
 
 
@@ -161,6 +164,7 @@ BEAM = {
 RANK = {"kind": "rank", "batch_sentences": 256}
 TAG = {"kind": "tag", "batch_sentences": 64}
 ESTIMATE = {"kind": "estimate", "batch_sentences": 256}
+NUMBER = {"kind": "vectors", "width": 1, "scale": "standard"}
 
 
 def _sample(temperature: float, top_p: float, max_tokens: int) -> Section:
@@ -233,7 +237,7 @@ def _numbers(stock: Stock, _: bool) -> dict[str, Section | None]:
     source = made["tokenize"]["source"]  # type: ignore[index]
     head = {"kind": "regressor", "context": "max", "loss": "squared", "quantiles": [0.1, 0.5, 0.9]}
     return made | {
-        "tokenize": _tokenize(source, {"kind": "vectors", "width": 1}),
+        "tokenize": _tokenize(source, NUMBER),
         "model": _model(_reader(128), head, 0.5),
         "train": _train(_updates(8, rows / 64, 300, 3_000), 64, 0.002, patience=10),
         "evaluate": _evaluate(ESTIMATE, "ridge", 500 if made["noise"] else None),
@@ -309,7 +313,48 @@ def _new_names(stock: Stock, _: bool) -> dict[str, Section | None]:
     }
 
 
+def _channels(stock: Stock) -> Section:
+    """Return how frames are read, of which the stock has the first of each row."""
+    width = len(next(iter(stock.source.texts)).split())
+    return {"kind": "vectors", "width": width, "scale": "standard"}
+
+
+def _sequences(stock: Stock, _: bool) -> dict[str, Section | None]:
+    rows = stock.rows
+    return {
+        "noise": None,
+        "tokenize": {"source": _channels(stock), "target": {"kind": "label"}, "typed": None},
+        "embed": _embed(64),
+        "model": _model(_reader(64 if rows < 2_000 else 128), {"kind": "classifier", "context": "max"}, 0.3),
+        "train": _train(_updates(120, rows / 64, 300, 3_000), 64, 0.005, patience=10),
+        "evaluate": _evaluate(RANK, "logistic", None),
+    }
+
+
+def _quantities(stock: Stock, _: bool) -> dict[str, Section | None]:
+    head = {"kind": "regressor", "context": "max", "loss": "squared", "quantiles": [0.1, 0.5, 0.9]}
+    return _sequences(stock, False) | {
+        "tokenize": {"source": _channels(stock), "target": NUMBER, "typed": None},
+        "model": _model(_reader(64 if stock.rows < 2_000 else 128), head, 0.3),
+        "evaluate": _evaluate(ESTIMATE, "ridge", None),
+    }
+
+
+def _frames(stock: Stock, _: bool) -> dict[str, Section | None]:
+    frames = stock.target.words.total()
+    tags = {"kind": "space", "vocab_size": max(len(stock.target.words) + 10, 8), "lowercase": False}
+    return {
+        "noise": None,
+        "tokenize": {"source": _channels(stock), "target": tags, "typed": None},
+        "embed": _embed(64),
+        "model": _model(_reader(64 if frames < 50_000 else 128), {"kind": "tagger"}, 0.3),
+        "train": _train(_updates(60, frames / 1_280, 300, 3_000), 1_280, 0.005, patience=10),
+        "evaluate": _evaluate(TAG, "logistic", None),
+    }
+
+
 MADE: dict[str, Callable[[Stock, bool], dict[str, Section | None]]] = {
     "pairs": _pairs, "spellings": _spellings, "classes": _classes, "names": _names, "numbers": _numbers, "tags": _tags,
+    "sequences": _sequences, "quantities": _quantities, "frames": _frames,
     "letters": _running, "words": _running_words, "new names": _new_names,
 }  # fmt: skip

@@ -17,7 +17,7 @@ from unroll.errors import DataError
 DELIMITERS = (",", ";", "|")
 PLAIN = (".gz", ".bz2", ".xz", ".zst", ".zip")
 """suffixes that say how a file is packed, and nothing of what is in it"""
-Kind = Literal["tsv", "csv", "jsonl", "conll", "lines"]
+Kind = Literal["tsv", "csv", "jsonl", "conll", "ts", "lines"]
 
 
 class Sniffed(NamedTuple):
@@ -46,6 +46,8 @@ def sniff(path: Path) -> Sniffed:
     filled = [line for line in first if line.strip()]
     if not filled:
         raise DataError(f"{path}: is empty; bring a file with a text a line, or rows of cells")
+    if filled[0].startswith(("#", "@", "%")) and any(line.strip().lower() == "@data" for line in filled):
+        return Sniffed("ts", ":", [], [[line] for line in filled])
     if filled[0].lstrip().startswith("{") and _is_json(filled[0]):
         return Sniffed("jsonl", "", [], [[line] for line in filled])
     if _is_conll(first):

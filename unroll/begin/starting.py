@@ -26,6 +26,8 @@ from unroll.shapes import SHAPES, SIDES
 
 FEWEST = 30
 """rows; fewer cannot be parted into train, valid and test"""
+SEQUENCES = ("sequences", "quantities", "frames")
+"""tasks that read numbers"""
 SHORT = 30
 """characters of what is spelled rather than read word by word"""
 LETTERS = 4
@@ -110,7 +112,10 @@ def gathered(files: Sequence[Path]) -> Iterator[Path]:
 def _rows(found: Look, part: str, folder: Path) -> Iterator[Row]:
     # What stands beside the corpus is chosen by what is counted of it: here it only makes the section whole.
     beside = {"unicode": "NFC", "filters": None, "max_rows": None, "split": grouped(FEWEST, "both")}
-    return readers.read(parse(Prepare, {"corpus": found.corpora[part]} | beside, "prepare").corpus, folder)
+    rows = readers.read(parse(Prepare, {"corpus": found.corpora[part]} | beside, "prepare").corpus, folder)
+    if found.rows not in SEQUENCES:
+        return rows
+    return (row._replace(source=row.source.partition(";")[0]) for row in rows)  # of its frames one tells the width
 
 
 def _stock(found: Look, folder: Path) -> Stock:
@@ -146,7 +151,7 @@ def _task(found: Look, stock: Stock, wanted: Wanted) -> str:
     elif found.rows == "running":
         task = "words" if source.characters >= WORDS_FROM and source.spaced and not short else "letters"
     else:
-        task = "tags"
+        task = found.rows
     if wanted.shape not in (None, TASKS[task].shape):
         raise ParamsError(f"--shape {wanted.shape}: these rows are of the shape {TASKS[task].shape}; leave it away")
     return task
@@ -172,7 +177,7 @@ def _document(
     corpora = found.corpora
     if running and "test" not in corpora:
         corpora = _in_order(corpora["train"], stock.rows + stock.lacking)
-    by = {"pairs": "both", "new names": "target"}.get(task, "source")
+    by = {"pairs": "both", "new names": "target"}.get(task, "group" if task in SEQUENCES else "source")
     split = grouped(stock.rows, by)
     if "test" in corpora:
         split = {"kind": "official", "by": by, "valid": corpora.get("valid", 0.1), "test": corpora["test"]}
@@ -264,6 +269,9 @@ def _title(task: str) -> str:
         "pairs": "n-to-m: a text -> a text,", "spellings": "n-to-m: a word -> a word, letter by letter,",
         "classes": "n-to-one: a text -> its class,", "names": "n-to-one: a name -> its class, by its letters,",
         "numbers": "n-to-one: a text -> a number,",
+        "sequences": "n-to-one: numbers, frame by frame, -> a class,",
+        "quantities": "n-to-one: numbers, frame by frame, -> a number,",
+        "frames": "n-to-n: numbers, frame by frame, -> the class of each,",
         "tags": "n-to-n: words -> their tags,", "letters": "n-to-n: a letter -> the next one,",
         "words": "n-to-n: a word -> the next one,", "new names": "one-to-n: a class -> new texts,",
     }[task]  # fmt: skip
@@ -274,17 +282,18 @@ def _said(found: Look, stock: Stock, task: str, split: Section) -> Iterator[str]
     running = found.rows == "running"
     what = "lines that are empty" if running else "without a source or a target are left out"
     yield f"{stock.rows:,} rows" + (f", {stock.lacking:,} {what}" if stock.lacking else "")
-    if task != "new names":
+    if task not in ("new names", *SEQUENCES):
         yield f"read: {_long(source)}"
-    if task in ("classes", "names"):
+    if task in ("classes", "names", "sequences"):
         yield stock.classes(target)
     elif task == "new names":
         yield stock.classes(source)
-    elif task == "numbers":
+    elif task in ("numbers", "quantities"):
         numbers = sorted(map(float, target.texts))
         yield f"said: numbers, from {numbers[0]:g} to {numbers[-1]:g}"
-    elif task == "tags":
-        yield f"{len(target.words):,} tags: {', '.join(tag for tag, _ in target.words.most_common(8))}"
+    elif task in ("tags", "frames"):
+        what = "tags" if task == "tags" else "labels"
+        yield f"{len(target.words):,} {what}: {', '.join(tag for tag, _ in target.words.most_common(8))}"
     elif task in ("pairs", "spellings"):
         yield f"said: {_long(target)}"
     if task == "pairs" and not (source.spaced and target.spaced):
@@ -297,8 +306,16 @@ def _said(found: Look, stock: Stock, task: str, split: Section) -> Iterator[str]
 def _split(split: Section) -> str:
     """Say how rows are parted."""
     if split["kind"] == "grouped":
-        sides = {"both": "a source or a target", "source": "a source", "target": "a target"}[split["by"]]
+        sides = {
+            "both": "a source or a target", "source": "a source", "target": "a target",
+            "group": "a sequence or a group",
+        }[split["by"]]  # fmt: skip
         return f"{split['valid']:.0%} to validate, {split['test']:.0%} to test; rows that share {sides} stay together"
+    if split["test"].get("part"):
+        return (
+            "of each sequence the first 70 % are to train with, the next 15 % to validate, the last 15 % to test, but "
+            "for a window before each"
+        )
     if "rows" in split["test"] and split["test"]["format"] == "lines":
         return "the first 90 % are to train with, 5 % to validate, the last 5 % to test"
     return "test rows are kept as somebody set them apart" + (
@@ -321,5 +338,5 @@ def _next(name: str, document: Section, task: str) -> list[str]:
     return [
         f"about {minutes} minute{'s' * (minutes > 1)} of training on two cores: {updates:,} updates",
         f"next: dvc repro register@{name}",
-        f"then: unroll {asked} --model data/{name}/model",
+        f"then: unroll {asked} --model data/{name}/model" + (" --table NEW.csv" if task in SEQUENCES else ""),
     ]

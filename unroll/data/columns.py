@@ -13,8 +13,9 @@ from unroll.data.files import lines
 from unroll.data.headers import LOOKED_AT, is_header
 from unroll.data.rows import Row
 from unroll.errors import DataError
+from unroll.params.columns import Column, Columns, Header, Span
 from unroll.params.explaining import suggest
-from unroll.params.prepare import Column, Columns, Csv, Span
+from unroll.params.prepare import Csv
 
 Item = TypeVar("Item")
 Numbered = tuple[int, list[str]]
@@ -56,7 +57,7 @@ def read_columns(corpus: Columns, path: Path) -> Iterator[Row]:
                 f"{path}:{number}: {len(cells)} cells, where line 1 has {layout.width}: put a cell that has the "
                 "delimiter in it into quotes, or remove the line"
             )
-        if layout.kept and not _kept(cells, *layout.kept):
+        if layout.kept and not kept(cells, *layout.kept):
             continue
         found = {side: cells[at] for side, at in layout.places.items() if at < len(cells)}
         if "target" in found:
@@ -72,12 +73,16 @@ def rows_of(corpus: Columns, path: Path) -> Iterator[Numbered]:
         DataError: as in `lines`, or a quote that is not closed.
     """
     if isinstance(corpus, Csv):
-        return _csv_rows(path, corpus.delimiter)
+        return csv_rows(path, corpus.delimiter)
     return ((number, line.split("\t")) for number, line in enumerate(lines(path), start=1))
 
 
-def _csv_rows(path: Path, delimiter: str) -> Iterator[Numbered]:
-    """Yield each row with the number of its first line; csv's limit for a cell ends what an open quote swallows."""
+def csv_rows(path: Path, delimiter: str) -> Iterator[Numbered]:
+    """Yield each row with the number of its first line; csv's limit for a cell ends what an open quote swallows.
+
+    Raises:
+        DataError: as `rows_of`.
+    """
     reader = csv.reader((f"{line}\n" for line in lines(path)), strict=True, delimiter=delimiter)
     while True:
         first = reader.line_num + 1
@@ -97,20 +102,27 @@ def _without_header(
 ) -> tuple[list[str], Iterator[Numbered]]:
     """Return the names of the columns, none without a header, and the rows that are wanted."""
     first = list(islice(rows, LOOKED_AT))
-    wanted = _part(chain(first, rows), span)
-    if not first or not _has_header(corpus, [cells for _, cells in first], span):
-        return [], wanted
-    header = [cell.strip() for cell in first[0][1]]
-    if corpus.header == "auto":
-        print(f"prepare: {path}:1 is read as a header: {', '.join(header)[:200]}", file=sys.stderr)
-    return header, (row for row in wanted if row is not first[0])
-
-
-def _has_header(corpus: Columns, first: list[list[str]], span: Span | None) -> bool:
-    if corpus.header != "auto":
-        return corpus.header
     # Which rows are wanted was said: nothing is left to guess, but for where the names are.
-    return by_name(corpus) or (span is None and is_header(first))
+    said: Header = False if corpus.header == "auto" and span is not None else corpus.header
+    header = header_of(said, by_name(corpus) and corpus.header == "auto", first, path)
+    wanted = _part(chain(first, rows), span)
+    return header, (row for row in wanted if row is not first[0]) if header else wanted
+
+
+def header_of(said: Header, named: bool, first: list[Numbered], path: Path) -> list[str]:
+    """Return the names of the columns of a file; none without a header.
+
+    Args:
+        said: whether its first row has them.
+        named: whether columns are asked for by name, as only a header can have them.
+        first: its first rows.
+    """
+    if not first or not (said is True or named or (said == "auto" and is_header([cells for _, cells in first]))):
+        return []
+    header = [cell.strip() for cell in first[0][1]]
+    if said is not True:
+        print(f"prepare: {path}:1 is read as a header: {', '.join(header)[:200]}", file=sys.stderr)
+    return header
 
 
 def by_name(corpus: Columns) -> bool:
@@ -153,7 +165,8 @@ def place_of(column: Column, header: list[str], name: str, path: Path) -> int:
     return header.index(column)
 
 
-def _kept(cells: list[str], place: int, wanted: tuple[str, ...]) -> bool:
+def kept(cells: list[str], place: int, wanted: tuple[str, ...]) -> bool:
+    """Return whether a row has one of the wanted cells in a column."""
     return place < len(cells) and cells[place].strip() in wanted
 
 

@@ -96,7 +96,7 @@ def copied(rows: Iterable[Row], file: IO[bytes], pairs: bool) -> Iterator[Row]:
 
 def line(row: Row) -> bytes:
     """Return a row as a line of a prepared file."""
-    return ("\t".join(row) + "\n").encode()
+    return ("\t".join((row.source, row.target, row.attribution)) + "\n").encode()
 
 
 def spread(whole: bytes) -> bytes:
@@ -142,7 +142,9 @@ def summary(report: Report) -> str:
     )
     splits = ", ".join(f"{name} {report[f'{name}_rows']:,}" for name in SPLITS)
     reasons = ", ".join(dropped) or "none"
-    return f"prepare: {report['rows_read']:,} rows read; dropped: {reasons}; kept: {splits}"
+    leaked = report["test_leakage_percent"]
+    told = f"; {leaked:.3g} % of the test rows have a side or a relative in train" if leaked else ""
+    return f"prepare: {report['rows_read']:,} rows read; dropped: {reasons}; kept: {splits}{told}"
 
 
 def refuse_empty(division: splitting.Division, names: Iterable[str]) -> None:
@@ -156,8 +158,8 @@ def refuse_empty(division: splitting.Division, names: Iterable[str]) -> None:
             raise DataError(
                 f"prepare.split: no row for {name}: the corpus is too small: {division.sizes.sum():,} rows in "
                 f"{len(division.sizes):,} groups that share a side, the largest of {division.sizes.max():,} rows; "
-                "bring more rows or official splits, raise max_rows, largest_component or the shares, or split by a "
-                "single side"
+                "bring more rows or official splits, raise max_rows, largest_component or the shares, split by a "
+                "single side, or sequences in time by part"
             )
 
 

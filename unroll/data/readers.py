@@ -20,24 +20,14 @@ from itertools import chain, islice, pairwise, zip_longest
 from pathlib import Path
 from typing import Any
 
+from unroll.data import series, ts
 from unroll.data.columns import named, read_columns
 from unroll.data.files import lines
 from unroll.data.rows import Row
 from unroll.errors import DataError, ParamsError
+from unroll.params.columns import Columns, Files
 from unroll.params.explaining import suggest
-from unroll.params.prepare import (
-    Aligned,
-    Columns,
-    Conll,
-    Corpus,
-    Files,
-    Foldered,
-    Jsonl,
-    Labelled,
-    Lines,
-    Table,
-    Tagged,
-)
+from unroll.params.prepare import Aligned, Conll, Corpus, Foldered, Jsonl, Labelled, Lines, Table, Tagged
 
 
 def read(corpus: Corpus, folder: Path) -> Iterator[Row]:
@@ -248,7 +238,31 @@ READERS: dict[str, Callable[[Any, Path], Iterator[Row]]] = {
     "conll": _read_conll,
     "tagged": _read_tagged,
     "folders": _read_folders,
+    "series": series.read,
+    "ts": ts.read,
 }
+
+
+QUESTIONS: dict[str, Callable[[Any, Path], Iterator[tuple[str, str]]]] = {
+    "series": series.questions,
+    "ts": ts.questions,
+}
+"""{a format: what reads a file of it that lacks the answers}"""
+
+
+def questions(corpus: Corpus, path: Path) -> Iterator[tuple[str, str]]:
+    """Yield (its name, a sequence as text) for each sequence of a new file, whose answers are not there.
+
+    Raises:
+        ParamsError: files of the corpus' format hold no sequences of numbers.
+        DataError: as `read`.
+    """
+    if corpus.format not in QUESTIONS:
+        raise ParamsError(
+            f"a table is asked of a model of {' or '.join(QUESTIONS)}, and this one has read '{corpus.format}': give "
+            "it texts, or vectors as texts"
+        )
+    return QUESTIONS[corpus.format](corpus, path)
 
 
 def paired(corpus: Corpus) -> bool:

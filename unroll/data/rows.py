@@ -10,11 +10,16 @@ SPLITS = ("train", "valid", "test")
 
 
 class Row(NamedTuple):
-    """A pair and whom to thank for it. What the file lacks is an empty string, the target of a lone line too."""
+    """A pair and whom to thank for it. What the file lacks is an empty string, the target of a lone line too.
+
+    `kin` is what makes rows relatives that share no side, such as the recording that their windows are cut from. It is
+    asked for by who parts rows, and not written.
+    """
 
     source: str
     target: str
     attribution: str
+    kin: str = ""
 
 
 def read_rows(path: Path) -> Iterator[Row]:

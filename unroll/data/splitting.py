@@ -70,12 +70,15 @@ def hash_keys(rows: Iterable[Row], by: By) -> Keys:
 
 
 def _sides(row: Row, by: By) -> tuple[int, int]:
+    if row.kin:  # numbers are relatives by where they are from; those that are the same wherever that is
+        return _digest(f"kin\t{row.kin}"), _digest(f"source\t{row.source}")
     # The side is hashed too, or a source and an equal target could give two components one name.
     source = _digest(f"source\t{key(row.source)}") if row.source else BLANK
     target = _digest(f"target\t{key(row.target)}") if row.target else BLANK
     # Rows do not belong together by what they lack: the other side stands for it.
     source, target = source or target, target or source
-    return {"both": (source, target), "source": (source, source), "target": (target, target)}[by]
+    both = source, target
+    return {"both": both, "group": both, "source": (source, source), "target": (target, target)}[by]
 
 
 @dataclass(frozen=True)
@@ -130,16 +133,27 @@ def sample(found: Components, max_rows: int | None) -> npt.NDArray[np.bool_]:
 def assign(found: Components, split: GroupedSplit | OfficialSplit) -> npt.NDArray[np.int8]:
     """Return the number in `SPLITS` for each component; one of too many rows stays in train.
 
-    Those are more than `largest_component`, or, where but the validation rows are drawn, more than their share.
+    Those are more than `largest_component`, or, where but the validation rows are drawn, more than their share. Each
+    component is drawn by itself, and stays where it is as a corpus grows; groups, which may be few and large, fill the
+    splits one by one until these have their share.
     """
     valid, test, largest = 0.0, 0.0, 0.0
     if isinstance(split, GroupedSplit):
         valid, test, largest = split.valid, split.test, split.largest_component
     elif isinstance(split.valid, float):
-        valid, largest = split.valid, split.valid * found.sizes.sum()
+        valid = split.valid
+        largest = np.inf if split.by == "group" else valid * found.sizes.sum()
     drawn = found.draw("split")
     small = found.sizes <= largest
     sides = np.zeros(len(drawn), dtype=np.int8)
+    if split.by == "group":
+        order = (component for component in np.argsort(drawn, kind="stable") if small[component])
+        for name, share in (("test", test), ("valid", valid)):
+            room = share * found.sizes.sum()
+            while room > 0 and (component := next(order, None)) is not None:
+                sides[component] = SPLITS.index(name)
+                room -= found.sizes[component]
+        return sides
     sides[small & (drawn < valid + test)] = SPLITS.index("valid")
     sides[small & (drawn < test)] = SPLITS.index("test")
     return sides

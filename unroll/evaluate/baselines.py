@@ -214,6 +214,23 @@ def _features(text: str, unit: Unit) -> list[str]:
     return [marked[start : start + n] for n in (1, 2, 3) for start in range(len(marked) - n + 1)]
 
 
+def logistic(train: Pairs, test: Pairs, each: bool) -> list[str]:
+    """Return the most likely label of each test source of vectors by logistic regression, on the scale of train.
+
+    A row is the mean of its vectors, their spread, the first and the last; with `each`, every vector has a label, told
+    by its numbers alone.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    known_X, asked_X = (_frames([source for source, _ in pairs], each) for pairs in (train, test))
+    labels = [label for _, target in train for label in (target.split() if each else [target])]
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(known_X, labels)
+    said = iter(model.predict(asked_X))
+    return [" ".join(next(said) for _ in (target.split() if each else [target])) for _, target in test]
+
+
 # --- running text -----------------------------------------------------------------------------------------------------
 
 

@@ -96,6 +96,10 @@ def _labelled(said: Sequence[str], test: baselines.Pairs, recipe: Recipe) -> flo
     return score_of(recipe)(said, [[target] for target in wanted])
 
 
+def _logistic(train: baselines.Pairs, test: baselines.Pairs, recipe: Recipe) -> float:
+    return _labelled(baselines.logistic(train, test, recipe.model.head.each_position), test, recipe)
+
+
 def _xz(train: baselines.Pairs, test: baselines.Pairs, recipe: Recipe) -> float:
     return baselines.xz_bits_per_character(*("".join(f"{line}\n" for line, _ in rows) for rows in (train, test)))
 
@@ -107,6 +111,7 @@ BASELINES: dict[str, Callable[[baselines.Pairs, baselines.Pairs, Recipe], float]
     "naive_bayes": _naive_bayes,
     "majority": _majority,
     "most_frequent_tag": _most_frequent_tag,
+    "logistic": _logistic,
     "xz": _xz,
     "median": lambda train, test, recipe: baselines.median(train, test),
     "ridge": _ridge,

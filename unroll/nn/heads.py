@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from typing import cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from unroll.nn.attention import CONTEXTS, Memory
+from unroll.nn.layers import Scaled
 from unroll.nn.losses import NUMBERS, pinball
 from unroll.params.model import ClassifierParams, HeadParams, RegressorParams
 
@@ -66,16 +66,13 @@ class Tagger(nn.Module):
         return self.dropout(memory.states_BSH)
 
 
-class Regressor(nn.Module):
+class Regressor(Scaled):
     """Real numbers: a linear map of C, or of the state at each position, on the scale that training rows have.
 
     Attributes:
-        mean_W, deviation_W: of the training targets; what is learnt is how many deviations a number is from the mean.
         levels_Q: of the quantiles; one half alone where there are none.
     """
 
-    mean_W: Tensor
-    deviation_W: Tensor
     levels_Q: Tensor
 
     def __init__(
@@ -87,21 +84,13 @@ class Regressor(nn.Module):
         dropout: float,
         tied: bool,
     ) -> None:
-        super().__init__()
+        super().__init__(width)
         levels = settings.quantiles or (0.5,)
         self.context = CONTEXTS[settings.context](memory_size) if settings.context else None
         self.loss = None if settings.quantiles else NUMBERS[settings.loss]
         self.dropout = nn.Dropout(dropout)
         self.numbers = nn.Linear(memory_size, width * len(levels))
-        self.register_buffer("mean_W", torch.zeros(width))
-        self.register_buffer("deviation_W", torch.ones(width))
         self.register_buffer("levels_Q", torch.tensor(levels), persistent=False)
-
-    def take_scale(self, targets_NW: np.ndarray) -> None:
-        """Take the scale of the training targets; a number that never varies is learnt as it is."""
-        mean_W, deviation_W = (measure(targets_NW, axis=0, dtype=np.float64) for measure in (np.mean, np.std))
-        self.mean_W.copy_(torch.from_numpy(mean_W))
-        self.deviation_W.copy_(torch.from_numpy(np.where(deviation_W > 0, deviation_W, 1.0)))
 
     def forward(self, memory: Memory) -> Tensor:
         """Return readouts_BTH, with T = 1, or T = S where each position is answered."""
@@ -109,15 +98,15 @@ class Regressor(nn.Module):
 
     def losses(self, readouts_NH: Tensor, targets_NW: Tensor) -> Tensor:
         """Return what the numbers of each position cost, N, in standard deviations of train."""
-        wanted_NW1 = ((targets_NW - self.mean_W) / self.deviation_W)[..., None]
-        said_NWQ = self._scaled(readouts_NH)
+        wanted_NW1 = self.scaled(targets_NW)[..., None]
+        said_NWQ = self._said(readouts_NH)
         costs_NWQ = self.loss(said_NWQ, wanted_NW1) if self.loss else pinball(said_NWQ, wanted_NW1, self.levels_Q)
         return costs_NWQ.mean((1, 2))
 
     def said(self, readouts_BTH: Tensor) -> Tensor:
         """Return numbers_BTWQ as the targets are: of each its quantiles, ascending (Chernozhukov et al. 2010)."""
-        scaled_BTWQ = self._scaled(readouts_BTH).sort(-1).values
+        scaled_BTWQ = self._said(readouts_BTH).sort(-1).values
         return scaled_BTWQ * self.deviation_W[:, None] + self.mean_W[:, None]
 
-    def _scaled(self, readouts: Tensor) -> Tensor:
+    def _said(self, readouts: Tensor) -> Tensor:
         return self.numbers(readouts).to(self.mean_W.dtype).unflatten(-1, (len(self.mean_W), len(self.levels_Q)))

@@ -1,4 +1,7 @@
-"""`Bidirectional` and `Stack`, over any cell; below them what embeds: `Table`, or `OneHot` or `Frames` in its place."""
+"""`Bidirectional` and `Stack`, over any cell; below them what embeds: `Table`, or `OneHot` or `Frames` in its place.
+
+`Scaled` is what numbers that are read and numbers that are said have in common.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -141,3 +145,43 @@ class Frames(nn.Module):
         """Return the vectors (..., width)."""
         assert frames.shape[-1] == self.embedding_dim, f"frames {frames.shape[-1]} wide, not {self.embedding_dim}"
         return frames
+
+
+class Scaled(nn.Module):
+    """Numbers on the scale that training rows have: how many standard deviations they are from the mean.
+
+    Attributes:
+        mean_W, deviation_W: of each number of a vector in train; 0 and 1 until `take_scale`. A model's weights.
+    """
+
+    mean_W: Tensor
+    deviation_W: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean_W", torch.zeros(width))
+        self.register_buffer("deviation_W", torch.ones(width))
+
+    def take_scale(self, vectors_NW: np.ndarray) -> None:
+        """Take the scale of training vectors; a number that never varies, but for rounding, is left its own."""
+        mean_W, deviation_W = (measure(vectors_NW, axis=0, dtype=np.float64) for measure in (np.mean, np.std))
+        varies_W = deviation_W > np.finfo(np.float32).eps * np.abs(mean_W)
+        self.mean_W.copy_(torch.from_numpy(mean_W))
+        self.deviation_W.copy_(torch.from_numpy(np.where(varies_W, deviation_W, 1.0)))
+
+    def scaled(self, vectors: Tensor) -> Tensor:
+        """Return raw vectors (..., width) on the scale of train."""
+        return (vectors - self.mean_W) / self.deviation_W
+
+
+class ScaledFrames(Scaled):
+    """Real vectors of a width, on the scale of train: whoever asks a model brings raw numbers."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.embedding_dim = width
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Return the vectors (..., width)."""
+        assert frames.shape[-1] == self.embedding_dim, f"frames {frames.shape[-1]} wide, not {self.embedding_dim}"
+        return self.scaled(frames)

@@ -19,7 +19,7 @@ from unroll.nn.cells import CELLS, State
 from unroll.nn.decoders import Decoder, DecoderState
 from unroll.nn.encoders import ENCODERS, SequenceEncoder, VectorEncoder
 from unroll.nn.heads import Classifier, Regressor, Tagger
-from unroll.nn.layers import Frames, OneHot, Table
+from unroll.nn.layers import Frames, OneHot, Scaled, ScaledFrames, Table
 from unroll.nn.losses import linear_cross_entropy
 from unroll.params.model import ClassifierParams, DecoderParams, Model, RegressorParams, SequenceEncoderParams
 from unroll.params.pipeline import Recipe
@@ -310,11 +310,18 @@ def build(recipe: Recipe, sizes: Mapping[str, int], vectors: Mapping[str, np.nda
 
 def _embedding(recipe: Recipe, side: str, size: int, vectors: np.ndarray | None) -> nn.Module:
     if isinstance(reads := getattr(recipe.tokenize, side), Vectors):
-        return Frames(reads.width)
+        return ScaledFrames(reads.width) if reads.scale else Frames(reads.width)
     if recipe.embed.kind == "one_hot":
         return OneHot(size)
     table = np.zeros((size, recipe.embed.dimensions)) if vectors is None else vectors
     return Table.from_pretrained(torch.tensor(table, dtype=torch.float32), freeze=recipe.embed.frozen)
+
+
+def scaled(model: Network, recipe: Recipe) -> dict[str, Scaled]:
+    """Return {side: the part of a model that is to take the scale of its training vectors}."""
+    parts = {"source": model.encoder.embedding, "target": model.head}
+    kinds = {"source": recipe.tokenize.source, "target": recipe.tokenize.target}
+    return {side: cast(Scaled, parts[side]) for side, kind in kinds.items() if isinstance(kind, Vectors) and kind.scale}
 
 
 def parameters(model: nn.Module) -> int:

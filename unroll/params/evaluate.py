@@ -71,7 +71,16 @@ class Evaluate(Section):
     search: Search
     baseline: (
         Literal[
-            "bigram", "trigram", "fourgram", "naive_bayes", "majority", "most_frequent_tag", "xz", "median", "ridge"
+            "bigram",
+            "trigram",
+            "fourgram",
+            "naive_bayes",
+            "majority",
+            "most_frequent_tag",
+            "logistic",
+            "xz",
+            "median",
+            "ridge",
         ]
         | None
     )

@@ -11,7 +11,8 @@ from unroll.params.model import (
     SequenceEncoderParams,
     VectorEncoderParams,
 )
-from unroll.params.prepare import FORMATS, Aligned, Csv, Jsonl, Lines, Table, Tsv
+from unroll.params.prepare import FORMATS, Aligned, Csv, Jsonl, Lines, OwnCorpus, Table, Tsv
+from unroll.params.series import Series, Ts
 from unroll.params.tokenize import Labels, Pieces, Vectors
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ LABELLING = ("classifier", "tagger")
 KNOWN = tuple(FORMATS.values())
 PAIRED = (Tsv, Aligned, Csv, Jsonl)
 """formats that can hold pairs of sentences"""
+SEQUENCES = (Series, Ts)
+"""formats of sequences of numbers"""
+NUMERIC = (Table, *SEQUENCES)
+"""formats of real vectors"""
 
 
 def _said(params: Recipe) -> Pieces | Labels | Vectors:
@@ -106,8 +111,43 @@ MISFITS = (
     ),
     Misfit(lambda p: p.train.warmup >= p.train.updates, "train.warmup must be smaller than train.updates"),
     Misfit(
-        lambda p: isinstance(p.prepare.corpus, Table) != isinstance(p.tokenize.source, Vectors),
-        "prepare.corpus.format 'table' and tokenize.source.kind 'vectors' go together",
+        lambda p: isinstance(p.prepare.corpus, NUMERIC) != isinstance(p.tokenize.source, Vectors),
+        "prepare.corpus.format 'table', 'series' or 'ts' and tokenize.source.kind 'vectors' go together",
+    ),
+    Misfit(
+        lambda p: (
+            (p.prepare.split.by == "group") != isinstance(p.prepare.corpus, SEQUENCES)
+            and not isinstance(p.prepare.corpus, OwnCorpus)
+        ),
+        "prepare.split.by must be 'group' with prepare.corpus.format 'series' or 'ts', and there alone: windows of a "
+        "sequence, and sequences of a subject, are relatives whatever numbers they show",
+    ),
+    Misfit(
+        lambda p: (
+            isinstance(p.prepare.corpus, Series)
+            and isinstance(p.tokenize.source, Vectors)
+            and len(p.prepare.corpus.channels) != p.tokenize.source.width
+        ),
+        "tokenize.source.width must be the number of prepare.corpus.channels",
+    ),
+    Misfit(
+        lambda p: isinstance(p.prepare.corpus, Series) and p.prepare.corpus.each_frame != p.model.head.each_position,
+        "prepare.corpus.answer must be 'labels' or 'numbers' in the shape n_to_n, where each frame is answered, and "
+        "'label' or 'number' in the others",
+    ),
+    Misfit(
+        lambda p: (
+            isinstance(p.prepare.corpus, Series) and p.prepare.corpus.numeric != isinstance(p.tokenize.target, Vectors)
+        ),
+        "prepare.corpus.answer 'number' or 'numbers' and tokenize.target.kind 'vectors' go together",
+    ),
+    Misfit(
+        lambda p: (
+            isinstance(p.prepare.corpus, Series)
+            and p.prepare.corpus.answer == "labels"
+            and (p.tokenize.target is None or p.tokenize.target.kind != "space")
+        ),
+        "prepare.corpus.answer 'labels' needs tokenize.target.kind 'space': a word for each frame",
     ),
     Misfit(
         lambda p: (

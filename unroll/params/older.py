@@ -10,6 +10,8 @@ LATER = {
     "tokenize": {"from_start": None},
 }
 """{section: what was so before there were parameters for it}"""
+SCALES = {"source": None, "target": "standard"}
+"""{side: that of vectors}: those that were read had none, numbers to be said always one"""
 
 
 def renewed(recipe: Any) -> Any:
@@ -17,7 +19,17 @@ def renewed(recipe: Any) -> Any:
     if not isinstance(recipe, dict) or not all(isinstance(recipe.get(name), dict) for name in LATER):
         return recipe
     recipe = recipe if "machine" in recipe else _of_the_first(recipe)
-    return recipe | {name: known | recipe[name] for name, known in LATER.items()} if "machine" in recipe else recipe
+    if "machine" not in recipe:
+        return recipe
+    recipe = recipe | {name: known | recipe[name] for name, known in LATER.items()}
+    return recipe | {"tokenize": recipe["tokenize"] | {side: _scaled(recipe, side) for side in SCALES}}
+
+
+def _scaled(recipe: dict[str, Any], side: str) -> Any:
+    """Return what the items of a side are; vectors say their scale."""
+    items = recipe["tokenize"].get(side)
+    vectors = isinstance(items, dict) and items.get("kind") == "vectors"
+    return {"scale": SCALES[side]} | items if vectors else items
 
 
 def _of_the_first(recipe: dict[str, Any]) -> dict[str, Any]:

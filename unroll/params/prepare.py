@@ -2,45 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
+from unroll.params.columns import Column, Columns, Files, Span, Where
 from unroll.params.sections import Count, Fraction, Name, RelativePath, Section
-
-
-def _ascending(span: tuple[int, int]) -> tuple[int, int]:
-    if span[0] >= span[1]:
-        raise ValueError(f"{list(span)} is empty: write the first, and the one after the last, counted from 0")
-    return span
-
-
-Span = Annotated[tuple[Annotated[int, Field(ge=0)], int], AfterValidator(_ascending)]
-"""the first, and the one after the last, counted from 0"""
-
-Column = Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)]
-"""its number, from 0, or its name in the header"""
-Files = RelativePath | Annotated[tuple[RelativePath, ...], Field(min_length=1)]
-"""a file, or several that are read one after another"""
-Header = Literal[True, False, "auto"]
-"""whether the first line names the columns; auto: told by what stands below it, and said when it does"""
-
-
-class Where(Section):
-    """Which rows are read: those that have one of these cells in a column, such as the name of a split."""
-
-    column: Column
-    cells: Annotated[tuple[str, ...], Field(min_length=1)]
-
-
-class Columns(Section):
-    """What files of rows and columns have in common."""
-
-    file: Files
-    source_column: Column
-    target_column: Column
-    header: Header = "auto"
-    where: Where | None = None
+from unroll.params.series import Series, Ts, overlap
 
 
 class Tsv(Columns):
@@ -174,7 +143,7 @@ class OwnCorpus(Section):
 
 FORMATS = {
     "tsv": Tsv, "aligned": Aligned, "lines": Lines, "labelled": Labelled, "csv": Csv, "table": Table,
-    "jsonl": Jsonl, "conll": Conll, "tagged": Tagged, "folders": Foldered,
+    "jsonl": Jsonl, "conll": Conll, "tagged": Tagged, "folders": Foldered, "series": Series, "ts": Ts,
 }  # fmt: skip
 
 
@@ -194,11 +163,14 @@ Corpus = Annotated[
     | Annotated[Conll, Tag("conll")]
     | Annotated[Tagged, Tag("tagged")]
     | Annotated[Foldered, Tag("folders")]
+    | Annotated[Series, Tag("series")]
+    | Annotated[Ts, Tag("ts")]
     | Annotated[OwnCorpus, Tag("own")],
     Discriminator(_format),
 ]
-By = Literal["both", "source", "target"]
-"""the sides by which rows belong together: those that share one go to the same split"""
+By = Literal["both", "source", "target", "group"]
+"""the sides by which rows belong together: those that share one go to the same split; group: sequences of numbers by
+their groups, see `unroll.params.series`"""
 
 
 class GroupedSplit(Section):
@@ -249,3 +221,15 @@ class Prepare(Section):
     max_rows: Count | None
     """keep this many rows of the whole corpus, chosen by hash; null keeps all"""
     split: Annotated[GroupedSplit | OfficialSplit, Field(discriminator="kind")]
+
+    @model_validator(mode="after")
+    def _parts_in_time(self) -> Prepare:
+        if isinstance(self.split, OfficialSplit):
+            corpora = (self.corpus, self.split.valid, self.split.test)
+            series = [corpus for corpus in corpora if isinstance(corpus, Series)]
+            if any(overlap(one, other) for one, other in combinations(series, 2)):
+                raise ValueError(
+                    "corpus, split.valid and split.test have frames in common: give each a part of its own in time, "
+                    "such as [0.0, 0.7], [0.7, 0.8] and [0.8, 1.0], a file, or other cells of where"
+                )
+        return self

@@ -38,6 +38,9 @@ class Vectors(Section):
     kind: Literal["vectors"]
     width: Size
     """numbers in a vector"""
+    scale: Literal["standard"] | None
+    """standard: a model learns how many standard deviations of train a number is from its mean there, and is asked, and
+    answers, in raw numbers; null: numbers as they are"""
 
 
 class Typed(Section):

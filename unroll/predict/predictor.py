@@ -41,6 +41,8 @@ MAX_SOURCE = 1000
 """Source tokens read of one text: the rest is cut off, and the prediction says so."""
 MAX_CHARACTERS = 20 * MAX_SOURCE
 """Characters read of one text before anything else is done to it."""
+LONGEST_NUMBER = 25
+"""Characters read of a number of a vector, on average."""
 WINDOW = 8
 """Batches sorted by length together when texts are streamed."""
 SCORED_STREAMS, SCORED_STEPS, LEAST_SCORED = 16, 64, 4096
@@ -191,19 +193,27 @@ class Predictor:
             each = iter(answers)
             for raw, parts in zip(window, parted, strict=True):
                 filled = [next(each) if isinstance(part, Sentence) else part for part in parts]
-                yield joined(filled, truncated=len(raw) > MAX_CHARACTERS)
+                yield joined(filled, truncated=len(raw) > self.most_characters)
 
     def _parts(self, raw: str) -> list[Part]:
         """Return the beginning of a text as prepared ones are, in its sentences where it is read so."""
-        form = self.recipe.prepare.unicode
-        source, text = self.recipe.tokenize.source, raw[:MAX_CHARACTERS]
+        form, text = self.recipe.prepare.unicode, self.beginning(raw)
         if self.normalizer:
             return self.normalizer.parts("\n".join(normalize(line, form) for line in text.split("\n")))
-        if isinstance(source, Labels):  # a single space may be one
+        if isinstance(self.recipe.tokenize.source, Labels):  # a single space may be one
             return [Sentence(text)]
-        if isinstance(source, Vectors) and len(raw) > MAX_CHARACTERS:
-            text = text.rpartition(";")[0]  # no number is cut in two
         return [Sentence(normalize(text, form))]
+
+    def beginning(self, raw: str) -> str:
+        """Return as much of a text as is read before anything else is done to it; no number is cut in two."""
+        text, vectors = raw[: self.most_characters], isinstance(self.recipe.tokenize.source, Vectors)
+        return text.rpartition(";")[0] if vectors and len(raw) > len(text) else text
+
+    @property
+    def most_characters(self) -> int:
+        """How many characters of one text are read."""
+        source = self.recipe.tokenize.source
+        return MAX_SOURCE * LONGEST_NUMBER * source.width if isinstance(source, Vectors) else MAX_CHARACTERS
 
     @torch.inference_mode()
     def _ask(

@@ -23,7 +23,7 @@ from unroll.nn.attention import Memory
 from unroll.nn.losses import CHUNK
 from unroll.nn.model import EncoderDecoder
 from unroll.params.evaluate import Search
-from unroll.predict.predictor import MAX_CHARACTERS, MAX_SOURCE, Prediction, Predictor, _seed, joined
+from unroll.predict.predictor import MAX_SOURCE, Prediction, Predictor, _seed, joined
 
 LOOKS = 2**16
 """Pairs of a target and a source position in a pass: what an attention takes memory for."""
@@ -91,7 +91,7 @@ class Stepper(Predictor):
             each = iter(self._stepped(rows, [one for some in found for one in some]))
             for raw, parts in zip(window, parted, strict=True):
                 filled = [next(each) if isinstance(part, Sentence) else part for part in parts]
-                yield _joined(filled, truncated=len(raw) > MAX_CHARACTERS)
+                yield _joined(filled, truncated=len(raw) > self.most_characters)
 
     @torch.inference_mode()
     def _stepped(self, rows: Sequence[Items], answers: Sequence[Sequence[Prediction]]) -> list[list[Stepped]]:

@@ -249,11 +249,11 @@ async def _alive() -> Response:
 
 def _tokens(predictor: Predictor, texts: Sequence[str], n_best: int, search: Search) -> int:
     """Return how many tokens all hypotheses may come to: what an answer takes, in time as in memory."""
-    from unroll.predict.predictor import MAX_CHARACTERS, MAX_SOURCE
+    from unroll.predict.predictor import MAX_SOURCE
 
     if isinstance(search, Sample):
         return len(texts) * n_best * search.max_tokens
-    lengths = [len(row) for row in predictor.rows([text[:MAX_CHARACTERS] for text in texts], strict=False)]
+    lengths = [len(row) for row in predictor.rows([predictor.beginning(text) for text in texts], strict=False)]
     if predictor.normalizer is None:
         lengths = [min(length, MAX_SOURCE) for length in lengths]
     ratio, beam = getattr(search, "max_length_ratio", 1.0), getattr(search, "beam", 1)

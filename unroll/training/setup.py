@@ -58,8 +58,8 @@ def first_model(recipe: Recipe, folders: Folders) -> Network:
     found = {side: folders.embedded / f"{side}.safetensors" for side in SIDES}
     vectors = {side: tables.load(folders.embedded, side) for side, path in found.items() if path.exists()}
     network = model.build(recipe, sizes, vectors)
-    if isinstance(network, model.Regression):
-        network.head.take_scale(Ids(folders.tokenized, "train", "target").ids)
+    for side, part in model.scaled(network, recipe).items():
+        part.take_scale(Ids(folders.tokenized, "train", side).ids)
     return network
 
 

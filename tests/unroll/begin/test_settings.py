@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.recipes import MACHINE
+from tests.unroll.params.test_misfits import SERIES
 from unroll.begin.settings import MADE, TASKS, grouped, settings
 from unroll.begin.stock import Stock
 from unroll.data.rows import Row
@@ -12,13 +13,16 @@ from unroll.params.pipeline import Pipeline
 from unroll.params.reading import parse
 
 CORPUS = {"format": "tsv", "file": "a", "source_column": 0, "target_column": 1, "attribution_column": None}
-CORPORA = {"letters": {"format": "lines", "files": ["a"], "pairs": False}}
+CORPORA: dict[str, dict[str, object]] = {"letters": {"format": "lines", "files": ["a"], "pairs": False}}
 CORPORA["words"] = CORPORA["letters"]
+for task, answer in (("sequences", "label"), ("quantities", "number"), ("frames", "labels")):
+    CORPORA[task] = SERIES | {"channels": ["x", "y", "z"], "answer": answer}
 
 
 def made(task: str, rows: int, text: str = "I see {}.", answer: str = "Ik zie {}.", running: bool = False) -> Pipeline:
     stock = Stock.of([Row(text.format(n % 50), answer.format(n % 3), "") for n in range(rows)], sided=True)
-    document = settings(task, stock, grouped(rows, "source"), running)
+    by = "group" if CORPORA.get(task, CORPUS)["format"] == "series" else "source"
+    document = settings(task, stock, grouped(rows, by), running)
     document["prepare"] = {"corpus": CORPORA.get(task, CORPUS), **(document["prepare"] or {})}
     register = {"name": "mine", "resamples": 100, "p_value": 0.05, "seed": 1, "floor": None}
     whole = {"shape": TASKS[task].shape, "parts": None, "fetch": {"kind": "files", "members": {"a": "a"}}}

@@ -325,7 +325,8 @@ def test_numbers_to_be_answered_are_padded_with_none() -> None:
     sources = [np.ones((2, 1), np.float32), np.ones((1, 1), np.float32)]
     targets = [np.array([[0.0], [2.0]], np.float32), np.array([[5.0]], np.float32)]
     settings = recipe(
-        "frames", prepare__corpus__frame=1, tokenize__source__width=1, tokenize__target={"kind": "vectors", "width": 1},
+        "frames", prepare__corpus__frame=1, tokenize__source__width=1,
+        tokenize__target={"kind": "vectors", "width": 1, "scale": None},
         model__head={"kind": "regressor", "context": None, "loss": "squared", "quantiles": None},
         train__select_by="loss", evaluate__search={"kind": "estimate", "batch_sentences": 8},
     )  # fmt: skip

@@ -10,7 +10,8 @@ import pytest
 
 from unroll.data.columns import read_columns
 from unroll.errors import DataError
-from unroll.params.prepare import Csv, Tsv, Where
+from unroll.params.columns import Where
+from unroll.params.prepare import Csv, Tsv
 
 CSV: dict[str, Any] = {
     "format": "csv", "file": "rows.csv", "rows": None, "source_column": 0, "target_column": 1, "target_names": None,

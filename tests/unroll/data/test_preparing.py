@@ -282,7 +282,8 @@ def test_a_share_of_too_few_rows_is_explained(prepared: Prepared) -> None:
 
 def test_a_summary_names_what_was_dropped_and_what_stays() -> None:
     report = {"rows_read": 1234, "dropped.empty": 0, "dropped.copies": 3, "test_dropped.one_sided": 1}
-    told = summary(report | {"train_rows": 1200, "valid_rows": 20, "test_rows": 11})
-    assert told == (
-        "prepare: 1,234 rows read; dropped: copies 3, test_dropped.one_sided 1; kept: train 1,200, valid 20, test 11"
-    )
+    report |= {"train_rows": 1200, "valid_rows": 20, "test_rows": 11}
+    told = "prepare: 1,234 rows read; dropped: copies 3, test_dropped.one_sided 1; kept: train 1,200, valid 20, test 11"
+    assert summary(report | {"test_leakage_percent": 0.0}) == told
+    leaking = f"{told}; 9.09 % of the test rows have a side or a relative in train"
+    assert summary(report | {"test_leakage_percent": 100 / 11}) == leaking

@@ -152,6 +152,45 @@ def test_a_split_by_one_side_leaks_nothing_of_it(edges: list[tuple[int, int]], m
     assert [splitting.leakage(train, part) for part in held_out] == [0, 0]
 
 
+def windows_of(sequences: dict[str, int]) -> list[Row]:
+    """Rows of windows that overlap: no two show the same numbers, those of one sequence are relatives."""
+    return [Row(f"{n}; {n + 1}", "yes", "", kin) for kin, count in sequences.items() for n in range(count)]
+
+
+GROUPS = GroupedSplit(kind="grouped", by="group", valid=0.1, test=0.2, largest_component=1000)
+
+
+@given(st.lists(st.integers(1, 300), min_size=3, max_size=20))
+def test_windows_of_one_group_stay_together_and_few_large_groups_fill_every_split(sizes: list[int]) -> None:
+    rows = [Row(f"{group}; {n}", "yes", "", f"g{group}") for group, count in enumerate(sizes) for n in range(count)]
+    of_row = splitting.divide(keys_of(rows, "group"), None, GROUPS).of_row
+    sides = {group: set(of_row[[row.kin == f"g{group}" for row in rows]].tolist()) for group in range(len(sizes))}
+    assert all(len(side) == 1 for side in sides.values())
+    assert (of_row == SPLITS.index("test")).any()
+    if max(sizes) < 0.2 * sum(sizes):
+        assert set(of_row.tolist()) == {0, 1, 2}
+
+
+def test_sequences_that_show_the_same_numbers_are_relatives_whatever_their_groups() -> None:
+    rows = [Row("1; 2", "yes", "", "a"), Row("1; 2", "no", "", "b"), Row("-1; 2", "no", "", "c")]
+    assert sorted(splitting.components(keys_of(rows, "group")).sizes.tolist()) == [1, 2]
+
+
+def test_a_split_by_rows_of_overlapping_windows_leaks_though_no_two_rows_are_equal() -> None:
+    rows = windows_of({"one recording": 100})
+    train, test = keys_of([row for n, row in enumerate(rows) if n % 5]), keys_of(rows[::5])
+    assert splitting.leakage(train, test) == 100
+    apart = keys_of([Row(row.source, row.target, "", "another") for row in windows_of({"x": 130})[110:]])
+    assert splitting.leakage(train, apart) == 0
+
+
+def test_validation_groups_are_drawn_however_large_they_are() -> None:
+    rows = windows_of({f"subject {n}": 100 for n in range(3)})
+    rows = [Row(f"{row.kin} {row.source}", row.target, "", row.kin) for row in rows]
+    split = OFFICIAL.model_copy(update={"valid": 0.1, "by": "group"})
+    assert np.bincount(splitting.divide(keys_of(rows, "group"), None, split).of_row).tolist() == [200, 100]
+
+
 def test_a_few_labels_can_be_split_by_the_other_side() -> None:
     rows = [Row(f"name {i}", f"label {i % 3}", "") for i in range(2000)]
     shares = {by: np.bincount(splitting.divide(keys_of(rows, by), None, SPLIT).of_row, minlength=3) for by in BY}

@@ -43,7 +43,7 @@ def labels(*texts: str) -> LabelTokenizer:
 
 
 def vectors(width: int) -> VectorReader:
-    return VectorReader.train(iter([]), Vectors(kind="vectors", width=width))
+    return VectorReader.train(iter([]), Vectors(kind="vectors", width=width, scale=None))
 
 
 @pytest.fixture(scope="module")

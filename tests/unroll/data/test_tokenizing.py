@@ -79,7 +79,7 @@ def test_test_rows_are_not_tokenized(tokenized: Run) -> None:
         (BPE, None, SIDES, True),
         (LABEL, BPE, SIDES, False),
         (BPE, LABEL, SIDES, False),
-        ({"kind": "vectors", "width": 2}, BPE, SIDES, False),
+        ({"kind": "vectors", "width": 2, "scale": None}, BPE, SIDES, False),
         (WORDS, None, ("source",), False),
     ],
 )
@@ -158,7 +158,7 @@ def test_lines_have_ids_of_the_source_alone(tokenized: Run) -> None:
 
 def test_vectors_are_values_and_their_target_has_ids(tokenized: Run) -> None:
     pairs = [(f"{i} 0.5; 1 {i}", f"label {i % 2}") for i in range(20)]
-    made = tokenized(pairs, {"kind": "vectors", "width": 2}, LABEL)
+    made = tokenized(pairs, {"kind": "vectors", "width": 2, "scale": None}, LABEL)
     values = {name.replace(".ids", ".values") for name in ids_of("source")}
     assert files(made.folder) == {"source.tokenizer.json", "target.tokenizer.json", *values, *ids_of("target")}
     items = Ids(made.folder, "train", "source")
@@ -171,4 +171,4 @@ def test_vectors_are_values_and_their_target_has_ids(tokenized: Run) -> None:
 
 def test_a_vector_of_another_width_is_named(tokenized: Run) -> None:
     with pytest.raises(DataError, match="vector 1 of '1 2': has 2 numbers where 3 are needed"):
-        tokenized([("1 2", "a")] * 10, {"kind": "vectors", "width": 3}, LABEL)
+        tokenized([("1 2", "a")] * 10, {"kind": "vectors", "width": 3, "scale": None}, LABEL)

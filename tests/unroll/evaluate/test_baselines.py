@@ -346,3 +346,10 @@ def test_ridge_reads_letters_where_no_spaces_part_words() -> None:
 def test_a_word_gets_its_most_frequent_tag_and_one_that_was_never_seen_that_of_all() -> None:
     train = [("the run ends", "D N V"), ("we run", "P V"), ("dogs run", "N N"), ("a b", "D")]
     assert baselines.most_frequent_tag(train, [("we run zorbing", "P V V"), ("the", "D")]) == ["P N N", "D"]
+
+
+def test_vectors_are_told_apart_by_a_line_and_each_of_them_where_each_has_a_label() -> None:
+    train = [(f"{n} 0; {n} 1", "high" if n > 0 else "low") for n in (-3, -2, -1, 1, 2, 3)]
+    assert baselines.logistic(train, [("5 1; 6 1", "high"), ("-5 1; -6 1", "low")], each=False) == ["high", "low"]
+    tags = [("-2 0; 2 0; -1 1", "low high low"), ("1 1; 3 0", "high high")]
+    assert baselines.logistic(tags, [("-5 0; 5 0; 6 0", "x x x"), ("7 0", "x")], each=True) == ["low high high", "high"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from unroll.nn.cells import CELLS, Cell, FusedCell, State
-from unroll.nn.layers import Bidirectional, Frames, OneHot, Stack, Table, reverse
+from unroll.nn.layers import Bidirectional, Frames, OneHot, Scaled, Stack, Table, reverse
 
 LENGTHS = torch.tensor([4, 2, 3])
 
@@ -197,3 +198,20 @@ def test_outside_a_table_looks_up_what_it_is_given() -> None:
         assert table(ids) is table(ids)
         assert torch.equal(table(torch.tensor([1, 4])), table(ids))
     assert table(ids) is not table(ids)
+
+
+def test_numbers_are_scaled_to_a_mean_of_zero_and_a_deviation_of_one() -> None:
+    part = Scaled(3).double()
+    vectors = np.array([[1.0, 10.0, 0.1], [3.0, 30.0, 0.1]])
+    assert part.scaled(torch.from_numpy(vectors)).tolist() == vectors.tolist(), "until it has learnt a scale"
+    part.take_scale(vectors)
+    torch.testing.assert_close(
+        part.scaled(torch.from_numpy(vectors))[:, :2], torch.tensor([[-1.0, -1], [1, 1]]).double()
+    )
+
+
+def test_a_number_that_never_varies_is_only_moved_however_it_is_rounded() -> None:
+    part, constant = Scaled(1), np.full((1000, 1), 0.1, np.float32) * np.float32(1e5)
+    part.take_scale(constant)
+    assert part.deviation_W.tolist() == [1.0]
+    assert part.scaled(torch.from_numpy(constant)).abs().max() < 0.01

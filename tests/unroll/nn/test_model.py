@@ -19,7 +19,7 @@ from unroll.nn.attention import Memory
 from unroll.nn.heads import Classifier, Tagger
 from unroll.nn.layers import Frames, OneHot
 from unroll.nn.losses import cross_entropy
-from unroll.nn.model import HEADS, Candidates, EncoderDecoder, LanguageModel, Network, build, check, parameters
+from unroll.nn.model import HEADS, Candidates, EncoderDecoder, LanguageModel, Network, build, check, parameters, scaled
 from unroll.params.model import OwnHead
 from unroll.params.pipeline import Recipe
 
@@ -183,6 +183,21 @@ def test_vectors_are_read_as_they_are() -> None:
     model = make("rows")
     assert isinstance(model.encoder.embedding, Frames)
     assert model.encoder.embedding.embedding_dim == W
+
+
+def test_raw_vectors_are_read_on_the_scale_of_train_which_is_among_the_weights() -> None:
+    settings = tiny.pipeline("rows", tokenize__source__scale="standard").recipe
+    model = make("rows", tokenize__source__scale="standard").float()
+    vectors_NW = np.random.default_rng(1).normal(5e4, 20, (500, W)).astype(np.float32)
+    (part,) = scaled(model, settings).values()
+    assert not scaled(make("rows"), tiny.pipeline("rows").recipe)
+    part.take_scale(vectors_NW)
+    read = model.encoder.embedding(torch.from_numpy(vectors_NW))
+    assert read.mean(0).abs().max() < 1e-3
+    assert (read.std(0) - 1).abs().max() < 0.01
+    kept = {name: weight for name, weight in model.state_dict().items() if "embedding" in name}
+    assert set(kept) == {"encoder.embedding.mean_W", "encoder.embedding.deviation_W"}
+    assert not any(weight.requires_grad for weight in kept.values())
 
 
 # Steps

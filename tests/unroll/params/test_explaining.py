@@ -16,7 +16,7 @@ from unroll.params.explaining import suggest
         ("train.lerning_rate", 1.0, "train.lerning_rate: no such parameter; did you mean 'learning_rate'?"),
         ("evaluate.search.bean", 9, "evaluate.search.bean: no such parameter; did you mean 'beam'?"),
         ("tokenize.source.xyz", 9, "tokenize.source.xyz: no such parameter; known here: kind, vocab_size, "
-                                   "lowercase, width"),
+                                   "lowercase, width, scale"),
         ("model.head.kind", "decodr", "model.head: input tag 'decodr' found using 'kind' does not match any of the "
                                       "expected tags: 'classifier', 'tagger', 'language_model', 'decoder', "
                                       "'regressor'"),

@@ -9,7 +9,7 @@ import pytest
 from tests.unroll.params.refusals import accepted, changed, message
 from unroll.params.misfits import MISFITS
 
-VECTORS_IN = {"tokenize.source": {"kind": "vectors", "width": 64}}
+VECTORS_IN = {"tokenize.source": {"kind": "vectors", "width": 64, "scale": None}}
 VECTOR = {"kind": "vector", "hidden": 8, "layers": 1, "activation": "tanh"}
 FILTERS = changed("translate", {})["prepare"]["filters"]
 BEAM, SAMPLE = (changed(name, {})["evaluate"]["search"] for name in ("translate", "name"))
@@ -19,6 +19,12 @@ NOISE = {
 }  # fmt: skip
 TYPED = {"sentences": "en", "case": True, "copied": True}
 WORDS = {"kind": "word", "vocab_size": 60, "lowercase": False}
+SERIES = {
+    "format": "series", "file": "a.csv", "delimiter": ",", "header": "auto", "where": None, "id": "id", "time": None,
+    "most_gap": None, "channels": ["x", "y"], "missing": None, "target": "label", "target_names": None,
+    "answer": "label", "group": None, "part": None, "window": None, "step": None,
+}  # fmt: skip
+BY_GROUP = {"prepare.split.by": "group", "tokenize.source.width": 2}
 UNFITTING: list[tuple[str, dict[str, Any], str]] = [
     (
         "translate",
@@ -29,9 +35,19 @@ UNFITTING: list[tuple[str, dict[str, Any], str]] = [
     ("translate", {"train.sampled_softmax": 8000}, "train.sampled_softmax must be smaller than the vocab_size"),
     ("caption", {"train.sampled_softmax": 300}, "train.sampled_softmax must be smaller than the vocab_size"),
     ("translate", {"train.warmup": 10_000}, "train.warmup must be smaller than train.updates"),
-    ("digit", {"tokenize.source": {"kind": "label"}}, "format 'table' and tokenize.source.kind 'vectors' go together"),
-    ("letter", VECTORS_IN, "format 'table' and tokenize.source.kind 'vectors' go together"),
+    ("digit", {"tokenize.source": {"kind": "label"}}, "'series' or 'ts' and tokenize.source.kind 'vectors'"),
+    ("letter", VECTORS_IN, "'series' or 'ts' and tokenize.source.kind 'vectors'"),
     ("digit", {"tokenize.source.width": 32}, "tokenize.source.width must be prepare.corpus.frame"),
+    ("rows", {"prepare.corpus": SERIES, "tokenize.source.width": 2}, "prepare.split.by must be 'group' with"),
+    ("rows", {"prepare.split.by": "group"}, "prepare.split.by must be 'group' with"),
+    ("rows", BY_GROUP | {"prepare.corpus": SERIES, "tokenize.source.width": 3}, "must be the number of prepare.corpus"),
+    ("frames", BY_GROUP | {"prepare.corpus": SERIES}, "prepare.corpus.answer must be 'labels' or 'numbers' in the"),
+    ("rows", BY_GROUP | {"prepare.corpus": SERIES | {"answer": "number"}}, "'number' or 'numbers' and tokenize.target"),
+    (
+        "frames",
+        BY_GROUP | {"prepare.corpus": SERIES | {"answer": "labels"}, "tokenize.target": {"kind": "label"}},
+        "prepare.corpus.answer 'labels' needs tokenize.target.kind 'space'",
+    ),
     ("rows", {"prepare.corpus.frame": 4}, "tokenize.source.width must be prepare.corpus.frame"),
     (
         "digit",
@@ -117,6 +133,8 @@ def test_every_misfit_is_hit() -> None:
         ("classify", {"train.class_weights": {"human": 2}, "train.select_by": "macro_f1"}),
         ("frames", {"train.class_weights": "balanced", "train.select_by": "span_f1"}),
         ("translate", {"train.select_by": "chrf", "train.bleu_tokenizer": "zh"}),
+        ("rows", BY_GROUP | {"prepare.corpus": SERIES}),
+        ("frames", BY_GROUP | {"prepare.corpus": SERIES | {"answer": "labels", "window": 8, "step": 4}}),
     ],
 )
 def test_what_fits_is_taken(name: str, changes: dict[str, Any]) -> None:

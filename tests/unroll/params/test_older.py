@@ -21,6 +21,8 @@ def aged(name: str, changes: dict[str, Any] | None = None) -> dict[str, Any]:
     recipe["train"] |= recipe.pop("machine")
     del recipe["noise"], recipe["tokenize"]["typed"], recipe["tokenize"]["from_start"]
     del recipe["train"]["start_from"], recipe["train"]["start_parts"]
+    for side in ("source", "target"):
+        (recipe["tokenize"][side] or {}).pop("scale", None)
     del recipe["parts"], recipe["embed"]["row_length"], recipe["train"]["restart_streams"]
     recipe["model"]["head"].pop("positions", None)
     if recipe["model"]["head"]["kind"] == "language_model":
@@ -78,6 +80,16 @@ def test_todays_recipe_stays_as_it_is(name: str) -> None:
     recipe = dump(recipes.make(name).recipe)
     assert renewed(copy.deepcopy(recipe)) == recipe
     assert renewed(renewed(aged(name))) == recipe
+
+
+@pytest.mark.parametrize(("name", "side", "scale"), [("rows", "source", None), ("rating", "target", "standard")])
+def test_vectors_that_were_read_had_no_scale_and_those_that_were_said_had_one(
+    name: str, side: str, scale: str | None, tmp_path: Path
+) -> None:
+    recipe = dump(recipes.make(name).recipe)
+    del recipe["tokenize"][side]["scale"]
+    found = getattr(read(tmp_path, recipe).tokenize, side)
+    assert found.scale == scale
 
 
 BROKEN: list[Any] = [None, 3, "x", [], {}, {"train": 3}, {"train": {}}, {"train": dict.fromkeys(MACHINE, 1)}]

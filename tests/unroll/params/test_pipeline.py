@@ -73,7 +73,7 @@ def test_a_search_for_another_head_and_parts_at_odds_are_refused(
 
 
 OWN_HEAD = {"kind": "clasifier", "like": "classifier", "depth": 2}
-OWN_CORPUS = {"format": "tsw", "file": "a.txt"}
+OWN_CORPUS = {"format": "ttsv", "file": "a.txt"}
 
 
 def test_parts_of_ones_own_need_a_module_that_defines_them() -> None:
@@ -82,7 +82,7 @@ def test_parts_of_ones_own_need_a_module_that_defines_them() -> None:
         "module in parts)"
     )
     assert message("translate", {"prepare.corpus": OWN_CORPUS}) == (
-        "translate: prepare.corpus.format: 'tsw' is not known; did you mean 'tsv'? (a reader of your own: name its "
+        "translate: prepare.corpus.format: 'ttsv' is not known; did you mean 'tsv'? (a reader of your own: name its "
         "module in parts)"
     )
     assert "'xyz' is not known; known here: tsv, aligned, " in message(
