@@ -43,6 +43,8 @@ def _steps(params: Recipe) -> int | None:
     corpus = params.prepare.corpus
     if isinstance(corpus, Table):
         return (corpus.columns[1] - corpus.columns[0]) // corpus.frame * (corpus.join or 1)
+    if isinstance(params.tokenize.source, Vectors):  # a reader of one's own: the encoder says what it reads
+        return 1 if isinstance(params.model.encoder, VectorEncoderParams) else None
     return 1 if isinstance(params.tokenize.source, Labels) else None
 
 
@@ -88,7 +90,10 @@ MISFITS = (
     ),
     Misfit(lambda p: p.train.warmup >= p.train.updates, "train.warmup must be smaller than train.updates"),
     Misfit(
-        lambda p: isinstance(p.prepare.corpus, Table) != isinstance(p.tokenize.source, Vectors),
+        lambda p: (
+            isinstance(p.prepare.corpus, KNOWN)
+            and isinstance(p.prepare.corpus, Table) != isinstance(p.tokenize.source, Vectors)
+        ),
         "prepare.corpus.format 'table' and tokenize.source.kind 'vectors' go together",
     ),
     Misfit(
