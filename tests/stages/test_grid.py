@@ -67,10 +67,10 @@ def write_names(raw: Path, files: list[str]) -> None:
         (raw / file).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
 
 
-def write_scans(raw: Path) -> None:
+def write_scans(raw: Path, count: int) -> None:
     rng = random.Random(1)
     rows = []
-    for number in range(250):
+    for number in range(count):
         stripes = [16 * (cell // 7 % 10 == number % 10) + rng.randint(-2, 2) for cell in range(64)]
         rows.append([*(min(16, max(0, grey)) for grey in stripes), number % 10])
     lines = "".join(",".join(map(str, row)) + "\n" for row in rows)
@@ -111,11 +111,11 @@ def write_raw(params: Pipeline, folders: Folders) -> None:
             write_pairs(raw)
         elif source.format == "csv":
             (write_questions if source.file == "trec.csv" else write_reviews)(raw)
-        elif source.format == "table":
-            write_scans(raw)
+        elif source.format in ("table", "scenes"):
+            write_scans(raw, 250 if source.format == "table" else 1797)
         elif params.reads_on:
             write_running_text(raw)
-        else:
+        elif source.format != "stories":  # which are made of nothing
             write_names(raw, list(source.files.values() if source.format == "labelled" else source.files))
 
 

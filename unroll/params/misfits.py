@@ -55,6 +55,8 @@ def _steps(params: Recipe) -> int | None:
     corpus = params.prepare.corpus
     if isinstance(corpus, Table):
         return (corpus.columns[1] - corpus.columns[0]) // corpus.frame * (corpus.join or 1)
+    if isinstance(corpus, OwnCorpus) and isinstance(params.model.encoder, VectorEncoderParams):
+        return 1  # whoever reads such rows knows
     return 1 if isinstance(params.tokenize.source, Labels) else None
 
 
@@ -111,7 +113,10 @@ MISFITS = (
     ),
     Misfit(lambda p: p.train.warmup >= p.train.updates, "train.warmup must be smaller than train.updates"),
     Misfit(
-        lambda p: isinstance(p.prepare.corpus, NUMERIC) != isinstance(p.tokenize.source, Vectors),
+        lambda p: (
+            isinstance(p.prepare.corpus, KNOWN)
+            and isinstance(p.prepare.corpus, NUMERIC) != isinstance(p.tokenize.source, Vectors)
+        ),
         "prepare.corpus.format 'table', 'series' or 'ts' and tokenize.source.kind 'vectors' go together",
     ),
     Misfit(
