@@ -28,7 +28,7 @@ from unroll.params.prepare import Lines
 from unroll.params.tokenize import Pieces
 from unroll.predict.predictor import Prediction, Predictor
 from unroll.training.spans import marked, span_f1
-from unroll.training.validation import accuracy, each_label, labels_right, macro_f1, macro_recall
+from unroll.training.validation import accuracy, each_label, macro_f1, macro_recall
 
 MOST_CLASSES = 100
 """of which each has scores of its own in evaluate.json"""
@@ -81,7 +81,7 @@ def labels(predictor: Predictor, prepared: Path) -> Scores:
     """
     pairs = pairs_of(prepared / "test.tsv")
     answers = answered(predictor, [source for source, _ in pairs], "test")
-    rows = [judged(source, target, one) for (source, target), one in zip(pairs, answers, strict=True)]
+    rows = [judged(source, target, one, tags=True) for (source, target), one in zip(pairs, answers, strict=True)]
     texts, targets = said_and_wanted(rows)
     said, truth = each_label(texts, targets, tags=True)
     report = accuracy_report(rows) | {
@@ -116,16 +116,17 @@ def _by_novelty(rows: list[Row], known: Container[str]) -> Report:
     }
 
 
-def judged(source: str, target: str, answer: Prediction) -> Row:
-    """Return the row of an answer that is right or wrong, label by label."""
-    right, count = labels_right(answer.text, target)
+def judged(source: str, target: str, answer: Prediction, tags: bool = False) -> Row:
+    """Return the row of an answer that is right or wrong, as a whole or, of `tags`, label by label."""
+    right = [one == other for one, other in zip(*each_label([answer.text], [target], tags), strict=True)]
     found = {"source": source, "references": [target], "hypothesis": answer.text, "score": round(answer.score, 5)}
-    return found | {"value": right, "weight": count}
+    return found | {"value": sum(right), "weight": len(right)}
 
 
 def accuracy_report(rows: list[Row]) -> Report:
-    """Return the share of labels that are right."""
-    return {"main": "accuracy", "accuracy": round(accuracy(*said_and_wanted(rows)), 3), "rows": len(rows)}
+    """Return the share of answers, or of labels within them, that are right."""
+    right, count = (sum(row[name] for row in rows) for name in ("value", "weight"))
+    return {"main": "accuracy", "accuracy": round(100 * right / count, 3), "rows": len(rows)}
 
 
 def by_target(rows: list[Row]) -> Groups:

@@ -18,7 +18,7 @@ from unroll.evaluate.texts import drawn, running
 from unroll.params.evaluate import Beam, Estimate, Evaluate, Rank, Sample, Search, Tag
 from unroll.params.pipeline import Recipe
 from unroll.predict.predictor import Predictor
-from unroll.training.validation import accuracy, score_of, sentence_score
+from unroll.training.validation import accuracy, each_label, score_of, sentence_score
 
 
 def score(predictor: Predictor, prepared: Path, params: Evaluate) -> Scores:
@@ -92,7 +92,7 @@ def _labelled(said: Sequence[str], test: baselines.Pairs, recipe: Recipe) -> flo
     """Return what labels are worth by the score that leads, or how many are right where that is what labels cost."""
     wanted = [target for _, target in test]
     if recipe.train.select_by == "loss":
-        return accuracy(said, wanted)
+        return accuracy(*each_label(said, wanted, recipe.model.head.each_position))
     return score_of(recipe)(said, [[target] for target in wanted])
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import zip_longest
+from itertools import chain, repeat, zip_longest
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -114,21 +114,12 @@ def streams(references: References) -> list[Sequence[str]]:
 
 
 def accuracy(said: Sequence[str], wanted: Sequence[str]) -> float:
-    """Return how many labels are right, in percent; a text may be one label, or several parted by spaces.
+    """Return how many answers are right, in percent.
 
-    >>> round(accuracy(["verb noun", "noun"], ["verb verb", "noun"]), 1)
-    66.7
+    >>> accuracy(["very good", "bad"], ["very bad", "bad"])
+    50.0
     """
-    right, count = np.sum([labels_right(one, other) for one, other in zip(said, wanted, strict=True)], axis=0)
-    return 100 * float(right / count)
-
-
-def labels_right(said: str, wanted: str) -> tuple[int, int]:
-    """Return (labels said right, labels) of one text."""
-    labels = wanted.split()
-    if len(labels) < 2:
-        return int(said == wanted), 1
-    return sum(a == b for a, b in zip(said.split(), labels, strict=False)), len(labels)
+    return 100 * float(np.mean([one == other for one, other in zip(said, wanted, strict=True)]))
 
 
 def macro_f1(said: Sequence[str], wanted: Sequence[str]) -> float:
@@ -153,11 +144,15 @@ def macro_recall(said: Sequence[str], wanted: Sequence[str]) -> float:
 
 
 def each_label(said: Sequence[str], wanted: Sequence[str], tags: bool) -> tuple[list[str], list[str]]:
-    """Return what is said and what is wanted, label by label: whole texts, or of `tags` those within."""
+    """Return what is said and what is wanted, label by label: whole texts, or of `tags` those that are wanted within.
+
+    >>> each_label(["verb noun"], ["verb verb"], tags=True)
+    (['verb', 'noun'], ['verb', 'verb'])
+    """
     if not tags:
         return list(said), list(wanted)
     pairs = [pair for one, other in zip(said, wanted, strict=True)
-             for pair in zip(one.split(), other.split(), strict=False)]  # fmt: skip
+             for pair in zip(chain(one.split(), repeat("")), other.split(), strict=False)]  # fmt: skip
     return [one for one, _ in pairs], [other for _, other in pairs]
 
 
