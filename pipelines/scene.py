@@ -43,7 +43,7 @@ def is_unseen(text: str) -> bool:
 
 
 def read(corpus: Any, folder: Path) -> Iterator[Row]:
-    """Yield `rows` scenes, the same for a `seed`, of the `scans` from one to before another.
+    """Yield `rows` scenes, the same for a `seed`, of the `scans` from one to before another, in the order of a hash.
 
     `unseen` says which sentences: false for those of train, true for the others.
     """
@@ -60,7 +60,9 @@ def read(corpus: Any, folder: Path) -> Iterator[Row]:
 
 def _scans(path: Path, first: int, end: int) -> tuple[np.ndarray, list[int]]:
     """Return (scans N x 8 x 8, the digit of each)."""
-    cells = np.array([line.split(",") for line in lines(path)][first:end], float)
+    # The file is in the order of those who wrote: by their hash, each writer has scans on every side.
+    rows = sorted(lines(path), key=lambda line: (crc32(line.encode()), line))
+    cells = np.array([line.split(",") for line in rows[first:end]], float)
     return cells[:, :-1].reshape(-1, SIDE, SIDE), cells[:, -1].astype(int).tolist()
 
 
