@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stages import tokenize
-from tests import recipes
+from tests import recipes, tiny
 from tests.grammar import PAIRS
 from unroll.artifacts import store
 from unroll.data import tokenizers
@@ -55,6 +55,19 @@ def test_ids_and_tokenizers_of_both_sides_are_written(folders: Folders) -> None:
     assert found["files"].keys() == ids | {"source.tokenizer.json", "target.tokenizer.json"}
     assert found["inputs"] == {"prepared": store.verify(folders.prepared, "prepared")}
     assert report["source_vocabulary"] == len(tokenizers.load(folders.tokenized, "source"))
+
+
+def test_tokenizers_of_a_model_are_taken_as_they_are(folders: Folders) -> None:
+    words = {"kind": "word", "vocab_size": 60, "lowercase": False}
+    model = tiny.checkpoint(folders.root / "data/old")
+    begun = {"tokenize.source": words, "train.start_from": "old", "tokenize.from_start": "both"}
+    report = run(folders, translator(**begun), PAIRS)
+    for side in ("source", "target"):
+        name = f"{side}.tokenizer.json"
+        assert (folders.tokenized / name).read_bytes() == (model / name).read_bytes()
+    assert report["source_unknown_percent"] > 10
+    inputs = store.verify(folders.tokenized, "tokenized")["inputs"]
+    assert inputs["start"] == store.verify(model, "model")["inputs"]["tokenized"]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,8 @@ from unroll.params.pipeline import Pipeline
 from unroll.params.prepare import Corpus, OfficialSplit
 from unroll.params.reading import grid, load, read_yaml, tuples
 from unroll.params.sections import Section
-from unroll.params.tokenize import Labels
+from unroll.params.tokenize import Labels, Tokenize
+from unroll.shapes import SIDES
 from unroll.training import starting
 
 RARE = 20
@@ -64,9 +65,20 @@ def _start(root: Path, pipeline: Pipeline) -> Checked:
         if start := starts.find(name, root):
             reusing.check(pipeline.tokenize, start.folder)
             starting.fits(pipeline.recipe, start.folder)
+            return Checked([], list(_other_pieces(pipeline.tokenize)))
     except UnrollError as error:
         return Checked([error], [])
     return Checked([], [])
+
+
+def _other_pieces(tokenize: Tokenize) -> Iterator[str]:
+    """Yield what a person wants to know whose model goes on from another one with subwords of its own."""
+    kinds = {side: tokenize.of(side).kind for side in SIDES if side not in tokenize.reused}
+    if own := [side for side, kind in kinds.items() if kind in ("bpe", "unigram")]:
+        yield (
+            f"the {own[0]}'s subwords are learnt anew: to the model to start from they mean something else; "
+            "tokenize.from_start takes its own"
+        )
 
 
 def parameters(root: Path, name: str) -> Iterator[ParamsError]:

@@ -19,7 +19,13 @@ def _start(name: str) -> str:
     return name if PIPELINE_NAME.fullmatch(name) else inside(name)
 
 
-Part = Annotated[str, Field(pattern=r"^(encoder|head)(\.[a-z0-9_]+)*$")]
+def _part(name: str) -> str:
+    if name.split(".")[0] not in ("encoder", "head"):
+        raise ValueError(f"'{name[:60]}' is no part of a model: such as encoder, encoder.embedding, head.logits")
+    return name
+
+
+Part = Annotated[str, AfterValidator(_part)]
 """of a network, by the dotted name of its module"""
 
 Weight = Annotated[float, Field(gt=0, le=1e6)]

@@ -7,7 +7,7 @@ model lacks keeps what it would have begun with otherwise. All else has to have 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,16 +86,16 @@ def begin(network: Network, recipe: Recipe, tokenized: Path, start: Path) -> Tak
         found = checkpoints.load(start)
     taken, theirs = names(network, readers, recipe, found, start), found.model.state_dict()
     ours = network.state_dict(keep_vars=True)
-    sides: dict[str, tuple[float, float]] = {}
+    sides = {side: _rows(readers[side], found.readers[side]) for name in taken if (side := _side(name, readers))}
     with torch.no_grad():
         for name in taken:
             if side := _side(name, readers):
-                here, there = _rows(readers[side], found.readers[side])
-                ours[name][here] = theirs[name][there]
-                sides[side] = _shares(tokenized, side, readers[side], here)
+                here, there = sides[side]
+                ours[name][here] = theirs[name][there].to(ours[name].device)
             else:
                 ours[name].copy_(theirs[name])
-    return Taken(start, len({id(ours[name]) for name in taken}), len({id(part) for part in ours.values()}), sides)
+    shares = {side: _shares(tokenized, side, readers[side], here) for side, (here, _) in sides.items()}
+    return Taken(start, len({id(ours[name]) for name in taken}), len({id(part) for part in ours.values()}), shares)
 
 
 def fits(recipe: Recipe, start: Path) -> None:
@@ -137,13 +137,17 @@ def names(
         if cells[0] != cells[1] and any(name.startswith(f"{owner}.") and name not in ROWS for name in mine):
             raise ParamsError(f"{where}: weights of another {kind}{_fix(f'{owner}.', recipe, found)}")
     if recipe.embed.kind == "one_hot":
-        _refuse_other_tokens(readers, found, start)
+        first = {"source": ("encoder.stack.", "encoder.layers."), "target": ("head.stack.",)}
+        sides = [side for side in SIDES if any(name.startswith(first[side]) for name in mine)]
+        _refuse_other_tokens(sides, readers, found, start)
     return mine
 
 
-def _refuse_other_tokens(readers: Mapping[str, ItemReader], found: Checkpoint, start: Path) -> None:
-    """Raise if the vocabularies differ of models whose first layer has a column for each token."""
-    for side in SIDES:
+def _refuse_other_tokens(
+    sides: Sequence[str], readers: Mapping[str, ItemReader], found: Checkpoint, start: Path
+) -> None:
+    """Raise if the vocabularies differ of sides whose first layer has a column for each token."""
+    for side in sides:
         ours, theirs = (
             reader.vocabulary if isinstance(reader, Tokenizer) else None
             for reader in (readers[side], found.readers[side])
@@ -161,7 +165,7 @@ def _in(name: str, parts: tuple[str, ...] | None) -> bool:
 
 def _all(state: Mapping[str, Tensor]) -> list[str]:
     """Return the modules that `start_parts` may name, two levels of them."""
-    return list(dict.fromkeys(".".join(name.split(".")[:depth]) for depth in (1, 2) for name in state))
+    return sorted({".".join(name.split(".")[:depth]) for depth in (1, 2) for name in state})
 
 
 def _side(name: str, readers: Mapping[str, ItemReader]) -> str | None:

@@ -148,6 +148,15 @@ def test_a_start_that_is_missing_or_does_not_fit_is_said(tmp_path: Path, changes
     assert re.search(message, told)
 
 
+def test_subwords_of_its_own_are_told(tmp_path: Path) -> None:
+    bpe = {"tokenize__source": {"kind": "bpe", "vocab_size": 350, "lowercase": False}}
+    changes = {"tokenize.source": bpe["tokenize__source"]}
+    assert (
+        begun(tmp_path / "a", changes, bpe).said[0].startswith("the source's subwords are learnt anew: to the model to")
+    )
+    assert "subwords" not in begun(tmp_path / "b", changes | {"tokenize.from_start": "source"}, bpe).said[0]
+
+
 def test_a_start_that_dvc_makes_first_is_told(tmp_path: Path) -> None:
     checked(tmp_path, {"train.start_from": "other"})
     document = yaml.safe_load((tmp_path / "params.yaml").read_text())

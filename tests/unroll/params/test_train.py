@@ -27,6 +27,9 @@ from tests.unroll.params.refusals import ABSENT, message
         ("train.restart_streams", 1.0, "train.restart_streams: should be less than 1, not 1.0"),
         ("train.restart_streams", ABSENT, "train.restart_streams: is missing"),
         ("train.threads", 2, "train.threads: no such parameter"),
+        ("train.start_from", ABSENT, "train.start_from: is missing"),
+        ("train.start_parts", ["decoder"], "'decoder' is no part of a model: such as encoder, encoder.embedding, head"),
+        ("train.start_parts", [], "train.start_parts: "),
     ],
 )
 def test_a_wrong_parameter_is_named_with_its_fix(path: str, value: Any, expected: str) -> None:
