@@ -22,7 +22,7 @@ from typing import Any
 from unroll.data import conll
 from unroll.data.columns import named, read_columns
 from unroll.data.files import lines
-from unroll.data.rows import Row
+from unroll.data.rows import Placed, Row
 from unroll.errors import DataError, ParamsError
 from unroll.params.explaining import suggest
 from unroll.params.prepare import (
@@ -71,7 +71,7 @@ def _read_jsonl(corpus: Jsonl, folder: Path) -> Iterator[Row]:
             found = json_object(line, where)
             if corpus.where is None or json_text(found, corpus.where.column, where).strip() in corpus.where.cells:
                 texts = [json_text(found, key, where) for key in (corpus.source_key, corpus.target_key)]
-                yield Row(texts[0], named(texts[1], corpus.target_names, where), "")
+                yield Placed.at(where, texts[0], named(texts[1], corpus.target_names, where), "")
 
 
 def json_object(line: str, where: str) -> dict[str, Any]:
@@ -155,7 +155,7 @@ def _aligned(sources: Path, targets: Path) -> Iterator[Row]:
         source_lines += source is not None
         target_lines += target is not None
         if source is not None and target is not None:
-            yield Row(source, target, "")
+            yield Placed.at(f"{sources}:{source_lines}", source, target, "")
     if source_lines != target_lines:
         raise DataError(
             f"{sources} has {source_lines:,} lines, but {targets} has {target_lines:,}: they cannot be aligned; "
