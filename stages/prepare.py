@@ -22,7 +22,8 @@ def run(pipeline: Pipeline, folders: Folders) -> None:
     parts.bring(pipeline.parts, folders.root)
     raw = store.verify(folders.raw, "raw")
     with store.writing(folders.prepared, "prepared", {"raw": raw}) as folder:
-        report = preparing.prepare(pipeline.prepare, folders.raw, folder)
+        tags = preparing.tags_words(pipeline.model.head.family, pipeline.tokenize.source.kind)
+        report = preparing.prepare(pipeline.prepare, folders.raw, folder, tags)
     store.write_file(folders.reports / "prepare.json", dump_json(report))
     print(preparing.summary(report))
 

@@ -6,9 +6,11 @@ import json
 import math
 import sys
 from codecs import getincrementaldecoder
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -128,6 +130,17 @@ Columns = Annotated[
         "--columns",
         help="A line for each token: token, tab, label, with --scores its probability; an empty line behind each text.",
     ),
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="conll: stdin has a word a line in columns, an empty line behind each sentence; its lines come back with "
+        "the tag as one more column.",
+    ),
+]
+Column = Annotated[
+    int | None, typer.Option("--column", help="With --format conll: where the word is, from 0. Else by its looks.")
 ]
 Interval = Annotated[
     bool, typer.Option("--interval", help="Two columns behind each: the lowest and highest quantile of its numbers.")
@@ -250,6 +263,8 @@ def tag(
     texts: Texts = None,
     model: Model = "data/frames/model",
     columns: Columns = False,
+    form: Format = None,
+    column: Column = None,
     scores: Means = False,
     table: Table = None,
     as_json: Json = False,
@@ -257,7 +272,12 @@ def tag(
     public_key: PublicKey = None,
 ) -> None:
     """Label each token of each text, or each frame of a table: a line of labels, parted by spaces."""
+    if form not in (None, "conll") or (form and (texts or columns or as_json)):
+        raise ParamsError("--format: 'conll' alone, for stdin, and neither with texts nor with --columns or --json")
     predictor = _predictor("tag", model, threads, public_key)
+    if form:
+        _tag_conll(_stepping(predictor, scores, 0), _search("tag", predictor, {}), column)
+        return
     asked = _stepping(predictor, as_json or (columns and scores), 0)
     show = _columns if columns and not as_json else _show(lambda found: _tagged(found, scores), as_json)
     _answer(asked, _search("tag", predictor, {}), texts, 1, show, table)
@@ -805,6 +825,44 @@ def _columns(number: int, rank: int, prediction: Prediction) -> str:
     if isinstance(prediction, Stepped):
         rows.append([f"{step.probability:.4f}" for step in prediction.steps])
     return "".join("\t".join(row) + "\n" for row in zip(*rows, strict=True))
+
+
+def _tag_conll(predictor: Predictor, search: Search, column: int | None) -> None:
+    """Print the lines of stdin with their tags as one more column; what is no word stays as it is.
+
+    Raises:
+        DataError: a line has no word, or the model parts words otherwise.
+    """
+    from unroll.data import conll
+    from unroll.predict.steps import Stepped
+
+    waiting = deque[list[conll.Line]]()
+
+    def texts() -> Iterator[str]:
+        for sentence in conll.sentences(_stdin_lines()):
+            at = conll.column_of_words(sentence) if column is None else column
+            waiting.append(sentence)
+            yield " ".join(conll.word_at(line, at, "stdin") for line in sentence if line.cells)
+
+    for (answer,) in predictor.stream(texts(), 1, search):
+        sentence = waiting.popleft()
+        words = [line for line in sentence if line.cells]
+        tags = list(answer.target_tokens)
+        if answer.truncated:
+            print(f"unroll: line {sentence[0].number}: too long; only its beginning was read", file=sys.stderr)
+            tags += ["_"] * (len(words) - len(tags))
+        if len(tags) != len(words):
+            raise DataError(
+                f"stdin:{sentence[0].number}: {len(words)} words, of which this model makes {len(tags)}: its "
+                "tokenize.source.kind parts words; only 'space' and 'suffix' take them as they are"
+            )
+        if isinstance(answer, Stepped):
+            chances = [f"{step.probability:.4f}" for step in answer.steps]
+            tags = ["\t".join(pair) for pair in zip_longest(tags, chances, fillvalue="_")]
+        found = iter(tags)
+        for line in sentence:
+            print(telling.harmless("\t".join([*line.cells, next(found)]) if line.cells else line.text))
+        print()
 
 
 def _row(number: int, rank: int, prediction: Prediction) -> str:

@@ -20,7 +20,7 @@ from tests import recipes, tiny
 from tests.faults.conftest import Project
 from tests.faults.hostile.cases import CASES
 from tests.faults.hostile.running import faults, folder, outcome
-from unroll.data import fetching
+from unroll.data import archives
 from unroll.errors import DataError, IntegrityError, ParamsError, UnrollError
 from unroll.params import reading
 from unroll.params.pipeline import Pipeline
@@ -123,7 +123,7 @@ def test_links_and_devices_in_an_archive_are_refused(kind: int) -> None:
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr(member, "/etc/passwd")
     with zipfile.ZipFile(content) as archive, pytest.raises(DataError, match="no plain file"):
-        fetching._plain_member(archive, "evil")
+        archives._plain_member(archive, "evil")
 
 
 @pytest.mark.parametrize("file", ["params.yaml", "pipelines/mine.yaml"])

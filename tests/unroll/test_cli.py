@@ -47,6 +47,14 @@ def tagger(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def word_tagger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rows = [("the milk waits", "DET NOUN VERB"), ("the tea", "DET NOUN")] * 5
+    changes = {"tokenize__source": {"kind": "suffix", "vocab_size": 20, "lowercase": False},
+               "prepare__corpus": {"format": "tagged", "file": "a.txt", "delimiter": "/"}}  # fmt: skip
+    return tiny.checkpoint(tmp_path_factory.mktemp("words"), tiny.pipeline("frames", **changes), rows)
+
+
+@pytest.fixture(scope="module")
 def regressor(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows, head = [("a good film", "2.5"), ("a bad film", "-2")] * 5, {"kind": "regressor", "context": "last"}
     head |= {"loss": "squared", "quantiles": (0.1, 0.5, 0.9)}
@@ -456,3 +464,44 @@ def test_embeddings_go_out(
     assert (code, err) == (2, f"unroll: --model {tagger}: --side source: the model has no embeddings of its source\n")
     code, _, err = unroll("export", "embeddings", "--model", folder, "--output", tmp_path / "no/b.txt")
     assert code == 2
+
+
+CONLL = "# text = the milk waits\nthe\t1\nmilk\t2\nwaits\t3\n\n\n# newdoc\n\nthe 4\ntea 5\n"
+
+
+def test_words_in_columns_come_back_with_their_tags(
+    unroll: Callable[..., tuple[int, str, str]], word_tagger: Path
+) -> None:
+    one, two = (best.text.split() for best, *_ in loading.load(word_tagger).predict(["the milk waits", "the tea"]))
+    code, out, err = unroll("tag", "--model", word_tagger, "--format", "conll", stdin=CONLL.encode())
+    assert (code, err) == (0, "")
+    assert out == (
+        f"# text = the milk waits\nthe\t1\t{one[0]}\nmilk\t2\t{one[1]}\nwaits\t3\t{one[2]}\n\n"
+        f"# newdoc\n\nthe\t4\t{two[0]}\ntea\t5\t{two[1]}\n\n"
+    )
+    scored = unroll("tag", "--model", word_tagger, "--format", "conll", "--scores", stdin=b"1 the\n2 tea\n")[1]
+    assert re.fullmatch(r"(\d \w+ \w+ 0\.\d{4}\n){2}\n", scored.replace("\t", " "))
+    numbers = unroll("tag", "--model", word_tagger, "--format", "conll", "--column", 1, stdin=b"1 the\n2 tea\n")[1]
+    assert [line.split("\t")[2:] for line in numbers.splitlines()] == [[two[0]], [two[1]], []]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "code", "told"),
+    [
+        (("--format", "conl"), "", 2, "--format: 'conll' alone"),
+        (("--format", "conll", "the"), "", 2, "--format: 'conll' alone"),
+        (("--format", "conll", "--column", "3"), "the 1\n", 3, "stdin:1: column 3 is empty, of 2"),
+        (("--format", "conll"), "the\u200b\t1\n\u200b\t2\n", 3, "stdin:1: 2 words, of which this model makes 1"),
+    ],
+)
+def test_columns_that_cannot_be_read_are_one_line(
+    unroll: Callable[..., tuple[int, str, str]],
+    word_tagger: Path,
+    arguments: tuple[str, ...],
+    stdin: str,
+    code: int,
+    told: str,
+) -> None:
+    found, _, err = unroll("tag", "--model", word_tagger, *arguments, stdin=stdin.encode())
+    assert (found, err.count("\n")) == (code, 1)
+    assert told in err

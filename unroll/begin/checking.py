@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, create_model
 
 from unroll import parts, starts
 from unroll.artifacts.manifest import MANIFEST
-from unroll.data import fetching, preparing, readers, reusing
+from unroll.data import fetching, preparing, reusing
 from unroll.data.rows import column
 from unroll.data.targets import refuse_numbers
 from unroll.errors import DataError, ParamsError, UnrollError
@@ -149,9 +149,9 @@ def _corpora(pipeline: Pipeline) -> list[Corpus]:
     return [pipeline.prepare.corpus, *(corpus for corpus in official if not isinstance(corpus, float))]
 
 
-def _unreadable(corpus: Corpus, raw: Path) -> list[UnrollError]:
+def _unreadable(corpus: Corpus, raw: Path, tags: bool) -> list[UnrollError]:
     try:
-        for _ in readers.read(corpus, raw):
+        for _ in preparing.read(corpus, raw, tags):
             pass
     except UnrollError as error:
         return [error]
@@ -159,12 +159,14 @@ def _unreadable(corpus: Corpus, raw: Path) -> list[UnrollError]:
 
 
 def _prepared(pipeline: Pipeline, raw: Path, aside: Path) -> Checked:
-    folder = aside / "prepared"
+    folder, tags = aside / "prepared", preparing.tags_words(pipeline.model.head.family, pipeline.tokenize.source.kind)
     folder.mkdir()
     try:
-        report = preparing.prepare(pipeline.prepare, raw, folder)
+        report = preparing.prepare(pipeline.prepare, raw, folder, tags)
     except UnrollError as error:  # which is of the first corpus that cannot be read: others may be as bad
-        return Checked([wrong for corpus in _corpora(pipeline) for wrong in _unreadable(corpus, raw)] or [error], [])
+        return Checked(
+            [wrong for corpus in _corpora(pipeline) for wrong in _unreadable(corpus, raw, tags)] or [error], []
+        )
     said = [preparing.summary(report)]
     if not isinstance(pipeline.tokenize.target, Labels):
         return Checked([], said)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from unroll.begin.stock import CASED, Side, Stock
+from unroll.training.spans import marked
 
 Section = dict[str, Any]
 SIZES = {500: 1_000, 1_000: 3_000, 2_000: 10_000, 4_000: 50_000, 8_000: math.inf}
@@ -174,7 +175,7 @@ def _sample(temperature: float, top_p: float, max_tokens: int) -> Section:
     }  # fmt: skip
 
 
-def _bleu_tokenizer(side: Side) -> str:
+def bleu_tokenizer(side: Side) -> str:
     """Return how BLEU is to part a side: a tokenizer of sacreBLEU that needs no package of its own."""
     if side.spaced:
         return "13a"
@@ -196,7 +197,7 @@ def _pairs(stock: Stock, _: bool) -> dict[str, Section | None]:
         "model": _model(_reader(hidden), _speaker(hidden, "general", "after"), _dropout(rows, 20_000, 100_000), True),
         "train": _train(
             updates, 450, 0.004, label_smoothing=0.1, sampled_softmax=1_000 if size >= 8_000 else 0,
-            select_by="bleu", bleu_tokenizer=_bleu_tokenizer(stock.target),
+            select_by="bleu", bleu_tokenizer=bleu_tokenizer(stock.target),
         ),
         "evaluate": _evaluate(BEAM, None, 2_000 if typed else None),
     }  # fmt: skip
@@ -259,13 +260,14 @@ def _tags(stock: Stock, _: bool) -> dict[str, Section | None]:
     known = min(max(stock.source.recurring * 3 // 2 + 10, 100), 30_000)  # of which the ends may take a third
     words_and_ends = {"kind": "suffix", "vocab_size": known, "lowercase": False}
     tags = {"kind": "space", "vocab_size": max(len(stock.target.words) + 10, 8), "lowercase": False}
+    select_by = "span_f1" if marked(stock.target.words) else "accuracy"
     return {
         "noise": None,
         "tokenize": _tokenize(words_and_ends, tags),
         "embed": _embed(100),
         "model": _model(_reader(128 if stock.rows < 2_000 else 256), {"kind": "tagger"}, 0.3),
-        "train": _train(_updates(12, words / 640, 300, 4_000), 640, 0.005, select_by="accuracy"),
-        "evaluate": _evaluate(TAG, None, None),
+        "train": _train(_updates(12, words / 640, 300, 4_000), 640, 0.005, select_by=select_by),
+        "evaluate": _evaluate(TAG, "most_frequent_tag", None),
     }
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from unroll.artifacts import store
 from unroll.begin.looking import Look, Section, Wanted, look
-from unroll.begin.settings import TASKS, grouped, settings
+from unroll.begin.settings import TASKS, bleu_tokenizer, grouped, settings
 from unroll.begin.stock import Side, Stock
 from unroll.begin.writing import pipeline_file, with_pipeline
 from unroll.data import readers
@@ -185,6 +185,8 @@ def _document(
     shape: Any = TASKS[task].shape
     if like := like or start_from:
         alone, (shape, made) = made, _like(root, like, split)
+        if made["train"]["bleu_tokenizer"]:
+            made["train"]["bleu_tokenizer"] = bleu_tokenizer(stock.target)
     if start_from:
         _begin_with(made, alone, start_from)
     made["prepare"] = {"corpus": corpora["train"], **made["prepare"]}

@@ -23,6 +23,8 @@ REMARKS = {
     "model.encoder.hidden": "twice as many learn more, in twice to four times the time",
     "train.updates": "how long training takes: unroll plan NAME --minutes 10",
     "train.learning_rate": "a third of it where training jumps or diverges",
+    "train.bleu_tokenizer": "of answers that are sentences: 13a, or zh, char, ja-mecab, ...",
+    "train.class_weights": "balanced, where rare classes matter as much as frequent ones",
     "train.select_by": "or: bleu, chrf, accuracy, macro_f1, macro_recall, span_f1, loss",
 }
 """{a parameter: what one does with it}"""

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 from unroll.data.files import lines
 from unroll.data.headers import LOOKED_AT, is_header
-from unroll.data.rows import Row
+from unroll.data.rows import Placed, Row
 from unroll.errors import DataError
 from unroll.params.columns import Column, Columns, Header, Span
 from unroll.params.explaining import suggest
@@ -62,7 +62,7 @@ def read_columns(corpus: Columns, path: Path) -> Iterator[Row]:
         found = {side: cells[at] for side, at in layout.places.items() if at < len(cells)}
         if "target" in found:
             found["target"] = named(found["target"], names, f"{path}:{number}")
-        yield Row(found.get("source", ""), found.get("target", ""), found.get("attribution", ""))
+        yield Placed.at(f"{path}:{number}", *(found.get(side, "") for side in Row._fields))
     _refuse_missing(layout, widest, path)
 
 

@@ -6,6 +6,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -13,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from unroll.data import filters, readers, splitting
-from unroll.data.rows import SPLITS, Row
+from unroll.data.rows import SPLITS, Placed, Row
 from unroll.errors import DataError
 from unroll.params.prepare import Corpus, OfficialSplit, Prepare
 
@@ -21,22 +22,48 @@ Report = dict[str, float]
 KeysOf = dict[str, splitting.Keys]
 
 
-def prepare(params: Prepare, raw: Path, folder: Path) -> Report:
+def prepare(params: Prepare, raw: Path, folder: Path, tags: bool = False) -> Report:
     """Write train.tsv, valid.tsv and test.tsv into a folder; return what became of each row.
 
     Args:
         raw: the folder of the files that `params` names.
+        tags: a target has a tag for each word of its source.
     Raises:
-        DataError: a file cannot be read, no row is left, or a split would be empty.
+        DataError: a file cannot be read, no row is left, a split would be empty, or words lack tags.
     """
-    report, keys = divide(params, readers.read(params.corpus, raw), raw, folder)
+    reading = partial(read, raw=raw, tags=tags)
+    report, keys = divide(params, reading(params.corpus), raw, folder)
     refuse_leakage(keys)
     if isinstance(params.split, OfficialSplit):
         for name, source in (("valid", params.split.valid), ("test", params.split.test)):
             if not isinstance(source, float):
-                counts, keys[name] = keep(params, source, raw, folder, name)
+                counts, keys[name] = keep(params, source, reading(source), raw, folder, name)
                 report |= counts
     return report | describe(folder, keys)
+
+
+def read(corpus: Corpus, raw: Path, tags: bool) -> Iterator[Row]:
+    """Yield the rows of a corpus; with `tags` none whose words are more than its tags, or fewer.
+
+    Raises:
+        DataError: one is; or as `readers.read`.
+    """
+    for number, row in enumerate(readers.read(corpus, raw), start=1):
+        words, said = (len(text.split()) for text in row[:2]) if tags else (0, 0)
+        if words != said and words and said:  # what lacks a side is dropped, and counted
+            where = row.where if isinstance(row, Placed) else f"{raw}: row {number}"
+            raise DataError(f"{where}: {words} words and {said} tags: each word has one; fix the line, or remove it")
+        yield row
+
+
+def tags_words(family: str, kind: str) -> bool:
+    """Return whether a target has a tag for each word of its source, as spaces part them.
+
+    Args:
+        family: of the head.
+        kind: of the tokenizer of the source.
+    """
+    return family == "tagger" and kind in ("space", "suffix")
 
 
 def divide(params: Prepare, rows: Iterable[Row], raw: Path, folder: Path) -> tuple[Report, KeysOf]:
@@ -64,7 +91,9 @@ def divide(params: Prepare, rows: Iterable[Row], raw: Path, folder: Path) -> tup
     return report, {name: keys[np.flatnonzero(division.of_row == number)] for number, name in enumerate(names)}
 
 
-def keep(params: Prepare, source: Corpus, raw: Path, folder: Path, split: str) -> tuple[Report, splitting.Keys]:
+def keep(
+    params: Prepare, source: Corpus, found: Iterable[Row], raw: Path, folder: Path, split: str
+) -> tuple[Report, splitting.Keys]:
     """Write an official split as it stands, but for rows that lack what they need.
 
     Raises:
@@ -73,7 +102,7 @@ def keep(params: Prepare, source: Corpus, raw: Path, folder: Path, split: str) -
     checks = filters.checks_of(source, params.split, None)
     dropped: Counter[str] = Counter(dict.fromkeys(checks, 0))
     with (folder / f"{split}.tsv").open("wb") as file:
-        rows = cleaned(params, readers.read(source, raw), checks, dropped)
+        rows = cleaned(params, found, checks, dropped)
         keys = splitting.hash_keys(copied(rows, file, readers.paired(source)), params.split.by)
     if not len(keys):
         raise DataError(

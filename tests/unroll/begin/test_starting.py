@@ -171,3 +171,36 @@ def test_the_shipped_grid_takes_a_line(root: Path) -> None:
     after = yaml.safe_load((root / "params.yaml").read_text())
     assert after["machine"] == before["machine"]
     assert after["pipelines"] == before["pipelines"] | {"mine": {"parts": NO_PARTS, "start": NO_START}}
+
+
+CHINESE = {
+    "milk": "牛奶",
+    "tea": "茶",
+    "wine": "酒",
+    "bread": "面包",
+    "rice": "米饭",
+    "fish": "鱼",
+    "soup": "汤",
+    "salt": "盐",
+}
+PAIRS = "".join(
+    f"I like {one} and {other}\t我喜欢{CHINESE[one]}和{CHINESE[other]}。\n" for one in CHINESE for other in CHINESE
+)
+
+
+def test_chinese_pairs_get_a_score_and_filters_that_fit_them(root: Path) -> None:
+    said = "\n".join(start(root, {"mine.tsv": PAIRS}).said)
+    found = load(root, "mine")
+    assert "filters and BLEU count its letters" in said
+    assert (found.train.select_by, found.train.bleu_tokenizer) == ("bleu", "zh")
+    assert found.prepare.filters is not None
+    assert "0 rows" not in said
+    start(root, {"mine.tsv": PAIRS}, name="other", like="translate")
+    assert load(root, "other").train.bleu_tokenizer == "zh"
+
+
+def test_chinese_sources_are_sentences_and_no_words_to_spell(root: Path) -> None:
+    turned = "".join("\t".join(reversed(line.split("\t"))) + "\n" for line in PAIRS.splitlines())
+    start(root, {"mine.tsv": turned})
+    found = load(root, "mine")
+    assert (found.tokenize.source.kind, found.train.bleu_tokenizer) == ("bpe", "13a")

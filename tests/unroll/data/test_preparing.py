@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from tests import recipes
 from unroll.data import splitting
-from unroll.data.preparing import Report, prepare, refuse_leakage, summary
+from unroll.data.preparing import Report, prepare, read, refuse_leakage, summary, tags_words
 from unroll.data.rows import SPLITS, Row, read_rows
 from unroll.errors import DataError
 from unroll.params.prepare import Prepare
@@ -287,3 +288,32 @@ def test_a_summary_names_what_was_dropped_and_what_stays() -> None:
     assert summary(report | {"test_leakage_percent": 0.0}) == told
     leaking = f"{told}; 9.09 % of the test rows have a side or a relative in train"
     assert summary(report | {"test_leakage_percent": 100 / 11}) == leaking
+
+
+COLUMNS = {"source_column": 0, "target_column": 1, "header": False}
+UNEQUAL = {
+    "a.tsv": ({"format": "tsv", "attribution_column": None, **COLUMNS}, "the milk\tD N\n\nthe milk waits\tD N\n"),
+    "a.csv": ({"format": "csv", "rows": None, "target_names": None, **COLUMNS}, "the milk,D N\n\na b c,D N\n"),
+    "a.jsonl": (
+        {"format": "jsonl", "source_key": "w", "target_key": "t", "target_names": None, "where": None},
+        '{"w": ["a"], "t": ["D"]}\n\n{"w": ["a", "b", "c"], "t": ["D", "N"]}\n',
+    ),
+    "a.txt": ({"format": "aligned", "source_file": "a.txt", "target_file": "b.txt"}, "the milk\n\na b c\n"),
+}
+
+
+@pytest.mark.parametrize("name", UNEQUAL)
+def test_words_that_have_not_a_tag_each_are_told_with_file_and_line(tmp_path: Path, name: str) -> None:
+    section, content = UNEQUAL[name]
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    (tmp_path / "b.txt").write_text("D N\n\nD N\n", encoding="utf-8")
+    whole = section if "source_file" in section else section | {"file": name}
+    corpus = parse(Prepare, dump(recipes.make().prepare) | {"corpus": whole}, "prepare").corpus
+    with pytest.raises(DataError, match=rf"{re.escape(name)}:3: 3 words and 2 tags: each word has one; fix the line"):
+        list(read(corpus, tmp_path, tags=True))
+    assert len(list(read(corpus, tmp_path, tags=False))) == 2 + (name != "a.jsonl")
+
+
+def test_words_have_tags_where_a_tagger_reads_what_stands_between_spaces() -> None:
+    asked = [("tagger", "space"), ("tagger", "suffix"), ("tagger", "char"), ("tagger", "vectors"), ("decoder", "space")]
+    assert [tags_words(*one) for one in asked] == [True, True, False, False, False]

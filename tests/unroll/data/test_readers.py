@@ -312,7 +312,7 @@ def test_words_and_tags_in_columns(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["the DT\nmilk\n", "the\tDT\nmilk\t \n"])
 def test_a_word_without_its_tag_is_named(tmp_path: Path, content: str) -> None:
-    with pytest.raises(DataError, match=r"words:2: column 1 is empty"):
+    with pytest.raises(DataError, match=r"words:2: column 1 is empty, of"):
         tagged(tmp_path, content, target=1)
 
 
