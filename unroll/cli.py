@@ -765,7 +765,9 @@ def _sequences(
     def named(number: int, rank: int, prediction: Prediction) -> str:
         shown = show(number, rank, prediction)
         if shown.startswith("{"):
-            return json.dumps({"sequence": names[number]} | json.loads(shown), ensure_ascii=False)
+            name, _, line = names[number].partition("\t")
+            told = {"sequence": name} | ({"line": int(line)} if line else {})
+            return json.dumps(told | json.loads(shown), ensure_ascii=False)
         return "\n".join(f"{names[number]}\t{line}" if line else line for line in shown.split("\n"))
 
     return texts(), named

@@ -17,6 +17,7 @@ from tests import recipes, tiny
 from tests.listening import free_port
 from tests.tracked import answers, make_folders, register
 from tests.unroll.artifacts.test_signing import keys
+from tests.unroll.params.test_misfits import SERIES
 from unroll import cli
 from unroll.predict import loading
 from unroll.predict.shown import alignments
@@ -407,6 +408,43 @@ def test_what_is_compared_is_told_in_three_forms(
     assert unroll(*here, "--csv")[1] == "name,bleu\nworkspace,41.50\n"
     assert json.loads(unroll(*here, "--json")[1]) == [{"name": "workspace", "scores": {"bleu": "41.50"}, "params": {}}]
     assert unroll(*here, "away")[0] == 2
+
+
+@pytest.fixture(scope="module")
+def listener(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    corpus = SERIES | {"time": "t", "window": 2, "step": 1}
+    changes = {"prepare__corpus": corpus, "prepare__split__by": "group", "tokenize__source__width": 2}
+    rows = [(f"{n} 0; 1 {n}", "yes" if n % 2 else "no") for n in range(20)]
+    return tiny.checkpoint(tmp_path_factory.mktemp("series"), tiny.pipeline("rows", **changes), rows)
+
+
+def test_the_sequences_of_a_table_are_answered_behind_their_names(
+    unroll: Callable[..., tuple[int, str, str]], listener: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "new.csv").write_text("t,x,y,id\n2,3,4,a\n1,1,2,a\n3,5,6,a\n1,7,8,b\n", encoding="utf-8")
+    predictor, command = loading.load(listener), ("classify", "--model", listener, "--table", tmp_path / "new.csv")
+    said = [one.text for one in predictor(["1 2; 3 4", "5 6", "7 8"])]
+    code, out, err = unroll(*command)
+    places = [("a", 3), ("a", 4), ("b", 5)]
+    assert code == 0
+    assert out.splitlines() == [f"{name}\t{line}\t{one}" for (name, line), one in zip(places, said, strict=True)]
+    assert "new.csv: 1 of 2 sequences stood out of order" in err
+    found = [json.loads(line) for line in unroll(*command, "--json")[1].splitlines()]
+    assert [(one["sequence"], one["line"]) for one in found] == places
+    assert [one["text"] for one in found] == said
+
+
+def test_a_table_is_asked_of_models_of_sequences_alone(
+    unroll: Callable[..., tuple[int, str, str]], listener: Path, tagger: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "new.csv").write_text("id,t,x\na,1,2\n", encoding="utf-8")
+    table = ("--table", tmp_path / "new.csv")
+    code, _, err = unroll("tag", "--model", tagger, *table)
+    assert (code, "a table is asked of a model of series or ts" in err) == (2, True)
+    code, _, err = unroll("classify", "--model", listener, *table)
+    assert (code, "new.csv:1: no column 'y'" in err) == (3, True)
+    code, _, err = unroll("classify", "--model", listener, *table, "1 2")
+    assert (code, "--table: texts stand beside it" in err) == (2, True)
 
 
 def test_numbers_are_estimated_with_their_interval(

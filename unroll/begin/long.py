@@ -12,7 +12,6 @@ from typing import Any, Literal, NamedTuple
 from unroll.begin.roles import GROUPS, LABELS, Column, columns_of, named
 from unroll.data.columns import csv_rows
 from unroll.data.files import lines
-from unroll.data.headers import LOOKED_AT
 from unroll.data.series import MISSING, time_of
 from unroll.errors import DataError, ParamsError
 from unroll.params.series import LONGEST
@@ -37,14 +36,14 @@ class Long(NamedTuple):
     Attributes:
         kind: what is to be said.
         corpus: a section as `prepare.corpus` is.
-        split: the column that names the split of a row, if one does.
+        split: the column that names the split of a row, if one does, and its distinct cells.
         in_time: sequences are too few to be parted but in time.
         said: what a person wants to know.
     """
 
     kind: Kind
     corpus: Section
-    split: Column | None
+    split: tuple[Column, list[str]] | None
     in_time: bool
     said: list[str]
 
@@ -78,7 +77,7 @@ def look(path: Path, delimiter: str, header: bool, target: str | None) -> Long |
     names, rows = (every[0], every[1:]) if header else ([], every)
     width = len(names or rows[0])
     rows = [[cell.strip() for cell in cells] for cells in rows if len(cells) == width]
-    columns = columns_of([name.strip() for name in names], rows[:LOOKED_AT])
+    columns = columns_of([name.strip() for name in names], rows)
     table = _Rows(columns, [list(cells) for cells in zip(*rows, strict=True)])
     if any(_is_text(table.of(column)) for column in columns if column.role == "text"):
         return None
@@ -189,7 +188,8 @@ def _long(
     }  # fmt: skip
     kind: Kind = "frames" if each else "quantities" if numeric else "sequences"
     left = [str(one.name) for one in rest if one not in (target, *channels, *groups[:1])]
-    return Long(kind, corpus, split, in_time, list(_said(corpus, lengths, channels, split, left)))
+    names = (split, sorted(set(table.of(split)))) if split else None
+    return Long(kind, corpus, names, in_time, list(_said(corpus, lengths, channels, split, left)))
 
 
 def _target(table: _Rows, rest: Sequence[Column], constant: Sequence[Column], id_: Sequence[Column]) -> Column | None:

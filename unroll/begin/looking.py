@@ -235,7 +235,8 @@ def _sequences(files: Sequence[Path], first: Sniffed, wanted: Wanted) -> Look | 
     if len(parts) > 1:
         made = {part: corpus | {"file": _one(one)} for part, one in parts.items()}
     elif found.split:
-        made = _by_column(corpus, found.split, first.header, first.rows)
+        column, cells = found.split
+        made = _by_column(corpus, column, [str(column.name)], [[cell] for cell in cells])
     else:
         made = long.in_time(corpus) if found.in_time else {"train": corpus}
     return Look(found.kind, made, said)

@@ -95,8 +95,10 @@ def chosen(columns: Sequence[Column], source: str | None, target: str | None, wh
     if read is None:
         read = min((one for one in texts if one != said), key=columns.index, default=None)
     if read is None:
-        raise DataError(f"{where}: no column is a text ({_told(columns)}); for rows of numbers begin with "
-                        "pipelines/rows.yaml, or say --source COLUMN")  # fmt: skip
+        raise DataError(
+            f"{where}: no column is a text, nor is it seen what of its numbers is to be said ({_told(columns)}): say "
+            "--target COLUMN or --source COLUMN; docs/own-data.md has sequences of numbers, pipelines/rows.yaml rows"
+        )
     said = said or _label(columns) or next((one for one in columns if one.role == "text" and one != read), None)
     said = said or next((one for one in columns if one.role in ("class", "number") and one != read), None)
     if said is None:

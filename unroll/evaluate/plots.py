@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from textwrap import fill
+from textwrap import fill, shorten
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -168,6 +168,20 @@ def scans(images: Sequence[np.ndarray], titles: Sequence[str], path: Path) -> No
     for axes, image, title in zip(grid, images, titles, strict=False):
         axes.imshow(image, cmap="Greys", vmin=0, vmax=darkest)
         axes.set_title(fill(title, max(14, int(14 * scale * width / 1.6))), fontsize=9, color=INK, parse_math=False)
+    _save(figure, path)
+
+
+def series(rows: Sequence[np.ndarray], titles: Sequence[str], path: Path) -> None:
+    """Draw sequences of vectors, a line for each of their numbers, over frames, each below its title."""
+    columns = 2 if len(rows) > 1 else 1
+    lines = max(-(-len(rows) // columns), 1)
+    figure, grid = _figure(5.4 * columns, 2.2 * lines, lines, columns)
+    for axes in grid:
+        axes.set_axis_off()
+    for axes, row_TW, title in zip(grid, rows, titles, strict=False):
+        axes.set_axis_on()
+        axes.plot(row_TW, linewidth=0.8)
+        axes.set_title(shorten(title, 60, placeholder=" ..."), fontsize=9, color=INK, parse_math=False)
     _save(figure, path)
 
 

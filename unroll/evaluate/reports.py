@@ -19,6 +19,7 @@ from unroll.evaluate.escaping import cell, markdown
 from unroll.evaluate.scores import LESS_IS_BETTER, Groups, Row, Scores
 from unroll.params.evaluate import Evaluate
 from unroll.params.pipeline import Recipe
+from unroll.params.series import Series, Ts
 from unroll.params.tokenize import Vectors
 from unroll.predict.predictor import Prediction
 
@@ -55,9 +56,11 @@ def draw(scores: Scores, recipe: Recipe, params: Evaluate, reports: Path) -> Non
         plots.confusion(*scores.confusion, folder / "confusion.png")
     if isinstance(recipe.tokenize.source, Vectors):
         chosen = scores.rows[:: max(len(scores.rows) // max(params.pictures, 1), 1)][: params.pictures]
-        plots.scans(
-            [scan(row["source"]) for row in chosen], [row["hypothesis"] for row in chosen], folder / "scans.png"
-        )
+        said = [row["hypothesis"] for row in chosen]
+        if isinstance(recipe.prepare.corpus, Series | Ts):
+            plots.series([read(row["source"]) for row in chosen], list(map(runs, said)), folder / "series.png")
+        else:
+            plots.scans([scan(row["source"]) for row in chosen], said, folder / "scans.png")
     if looks := maps(scores.answers, params.pictures):
         plots.attention(looks, folder / "attention.png")
 

@@ -91,11 +91,11 @@ def test_a_number_of_each_sequence_is_estimated(tmp_path: Path) -> None:
 
 
 def test_a_column_may_name_the_split_of_each_row(tmp_path: Path) -> None:
-    rows = [[*row, "test" if int(str(row[0])) % 5 == 0 else "train"] for row in UTTERANCES]
+    rows = [[*row, "test" if int(str(row[0])) > 24 else "train"] for row in UTTERANCES]
     found = seen(tmp_path, [*VOWELS, "split"], rows)
     assert found is not None
     assert found.split is not None
-    assert (found.split.name, found.in_time) == ("split", False)
+    assert (found.split[0].name, found.split[1], found.in_time) == ("split", ["test", "train"], False)
 
 
 @pytest.mark.parametrize(("place", "expected"), [(0, "drop"), (3, "last")])

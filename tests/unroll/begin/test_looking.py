@@ -62,6 +62,30 @@ def test_a_column_names_the_split(tmp_path: Path) -> None:
     assert any("'fold' tells train from test" in line for line in found.said)
 
 
+def long_table(first: int, last: int, *more: str) -> str:
+    rows = (f"{n},{t},{n * 7 % 5}.{t},{'ab'[n % 2]}{''.join(more)}\n" for n in range(first, last) for t in range(20))
+    return "".join(rows)
+
+
+def test_a_long_table_with_a_file_or_cells_for_each_split(tmp_path: Path) -> None:
+    header = "id,time,x,label"
+    files = {"my_train.csv": f"{header}\n{long_table(0, 60)}", "my_test.csv": f"{header}\n{long_table(60, 80)}"}
+    found = looked(tmp_path, files)
+    assert (found.rows, list(found.corpora)) == ("sequences", ["train", "test"])
+    assert len(read(found, tmp_path, "test")) == 20
+    one = f"{header},split\n{long_table(0, 60, ',train')}{long_table(60, 80, ',test')}"
+    found = looked(tmp_path, {"one.csv": one})
+    assert [len(read(found, tmp_path, part)) for part in ("train", "test")] == [60, 20]
+
+
+def test_the_uea_archives_files(tmp_path: Path) -> None:
+    head = "#a\n@univariate false\n@dimensions 2\n@classLabel true a b\n@data\n"
+    found = looked(tmp_path, {"X_TRAIN.ts": f"{head}1,2:3,4:a\n", "X_TEST.ts": f"{head}5:6:b\n"})
+    assert (found.rows, list(found.corpora)) == ("sequences", ["train", "test"])
+    assert read(found, tmp_path) == [("1 3; 2 4", "a")]
+    assert found.said == ["X_TRAIN.ts, X_TEST.ts: sequences of the UEA archive, of 2 channels"]
+
+
 def test_objects_a_line(tmp_path: Path) -> None:
     lines = [json.dumps({"id": f"x{n}", "text": text, "of": {"kind": word}}) for n, (text, word) in enumerate(ROWS)]
     assert read(looked(tmp_path, {"mine.jsonl": "\n".join(lines)}), tmp_path) == ROWS

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests import recipes
+from tests.unroll.params.test_misfits import SERIES
 from unroll.data import splitting
 from unroll.data.preparing import Report, prepare, read, refuse_leakage, summary, tags_words
 from unroll.data.rows import SPLITS, Row, read_rows
@@ -317,3 +318,45 @@ def test_words_that_have_not_a_tag_each_are_told_with_file_and_line(tmp_path: Pa
 def test_words_have_tags_where_a_tagger_reads_what_stands_between_spaces() -> None:
     asked = [("tagger", "space"), ("tagger", "suffix"), ("tagger", "char"), ("tagger", "vectors"), ("decoder", "space")]
     assert [tags_words(*one) for one in asked] == [True, True, False, False, False]
+
+
+WINDOWS = SERIES | {"window": 8, "step": 2}
+BY_GROUP = {"kind": "grouped", "by": "group", "valid": 0.2, "test": 0.2, "largest_component": 1000}
+
+
+def recordings(folder: Path, corpus: dict[str, Any], split: dict[str, Any]) -> Report:
+    """Prepare 20 recordings of 40 frames, two of each of 10 people, of whose rows a column sets every third apart."""
+    lines = [
+        f"{n // 40},{n // 80},{n},{n % 7},{'ab'[n // 40 % 2]},{'test' if n % 3 == 0 else 'train'}\n" for n in range(800)
+    ]
+    (folder / "a.csv").write_text("id,who,x,y,label,split\n" + "".join(lines), encoding="utf-8")
+    section = {"corpus": corpus, "split": split, "unicode": "NFC", "filters": None, "max_rows": None}
+    return prepare(parse(Prepare, section, "prepare"), folder, folder)
+
+
+@pytest.mark.parametrize(("group", "components"), [(None, 20), ("who", 10)])
+def test_windows_are_split_by_recording_or_by_subject(tmp_path: Path, group: str | None, components: int) -> None:
+    report = recordings(tmp_path, WINDOWS | {"group": group}, BY_GROUP)
+    assert (report["components"], report["rows_kept"]) == (components, 20 * 17)
+    assert report["test_leakage_percent"] == report["valid_leakage_percent"] == 0
+    assert min(report[f"{split}_rows"] for split in SPLITS) >= 4 * 17
+
+
+def test_rows_of_a_recording_that_a_column_sets_apart_leak_and_that_is_told(tmp_path: Path) -> None:
+    train, test = (WINDOWS | {"where": {"column": "split", "cells": [split]}} for split in ("train", "test"))
+    report = recordings(tmp_path, train, {"kind": "official", "by": "group", "valid": 0.2, "test": test})
+    assert report["valid_leakage_percent"] == 0, "what is drawn from train is drawn by recording"
+    assert report["test_leakage_percent"] == 75, "those of the 15 recordings that have windows in train"
+    assert summary(report).endswith("; 75 % of the test rows have a side or a relative in train")
+
+
+def test_recordings_that_are_parted_in_time_share_no_frame(tmp_path: Path) -> None:
+    spans = {"train": [0.0, 0.5], "valid": [0.5, 0.75], "test": [0.75, 1.0]}
+    parts = {name: WINDOWS | {"id": "who", "answer": "labels", "part": span} for name, span in spans.items()}
+    official = {"kind": "official", "by": "group", "valid": parts["valid"], "test": parts["test"]}
+    report = recordings(tmp_path, parts["train"], official)
+    assert report["test_leakage_percent"] == report["valid_leakage_percent"] == 0
+    rows = {name: read_rows(tmp_path / f"{name}.tsv") for name in SPLITS}
+    frames = {name: {frame for row in found for frame in row.source.split("; ")} for name, found in rows.items()}
+    assert [len(frames[name]) for name in SPLITS] == [10 * 40, 10 * (20 - 8), 10 * (20 - 8)]
+    assert len(set.union(*frames.values())) == sum(map(len, frames.values()))

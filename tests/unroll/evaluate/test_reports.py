@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests import recipes
+from tests.unroll.params.test_misfits import BY_GROUP, SERIES
 from unroll.evaluate import reports
 from unroll.evaluate.scores import Scores
 from unroll.predict.predictor import Prediction
@@ -106,6 +107,7 @@ CONFUSION = (["a", "b"], np.array([[1, 0], [1, 2]]))
         ("translate", {"answers": [looked(8)]}, {"attention.png"}),
         ("classify", {"groups": {"a": (50.0, 2)}, "confusion": CONFUSION}, {"breakdown.png", "confusion.png"}),
         ("rows", {"rows": [row(1, source="1 2; 3 4")]}, {"scans.png"}),
+        ("series", {"rows": [row(1, source="1 2; 3 4"), row(2, source="1 2")]}, {"series.png"}),
         ("rating", {"numbers": (np.arange(3.0), np.ones((3, 1)))}, {"estimates.png"}),
         ("translate", {"stress": {"lower": [row(1)]}}, {"stress.png"}),
         ("language", {"stress": {"lower": [row(1)]}}, set()),
@@ -114,7 +116,8 @@ CONFUSION = (["a", "b"], np.array([[1, 0], [1, 2]]))
 def test_what_there_is_to_see_is_drawn_and_nothing_else(
     tmp_path: Path, recipe: str, scores: dict[str, Any], drawn: set[str]
 ) -> None:
-    pipeline = recipes.make(recipe)
+    series = BY_GROUP | {"prepare.corpus": SERIES}
+    pipeline = recipes.make("rows", **series) if recipe == "series" else recipes.make(recipe)
     (tmp_path / "curves.csv").write_text("update,train_loss,valid_score\n1,2.5,\n2,2.0,9\n")
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "old.png").write_bytes(b"of another model")
