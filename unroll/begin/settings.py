@@ -325,7 +325,7 @@ def _sequences(stock: Stock, _: bool) -> dict[str, Section | None]:
     rows = stock.rows
     return {
         "noise": None,
-        "tokenize": {"source": _channels(stock), "target": {"kind": "label"}, "typed": None},
+        "tokenize": _tokenize(_channels(stock), {"kind": "label"}),
         "embed": _embed(64),
         "model": _model(_reader(64 if rows < 2_000 else 128), {"kind": "classifier", "context": "max"}, 0.3),
         "train": _train(_updates(120, rows / 64, 300, 3_000), 64, 0.005, patience=10),
@@ -336,7 +336,7 @@ def _sequences(stock: Stock, _: bool) -> dict[str, Section | None]:
 def _quantities(stock: Stock, _: bool) -> dict[str, Section | None]:
     head = {"kind": "regressor", "context": "max", "loss": "squared", "quantiles": [0.1, 0.5, 0.9]}
     return _sequences(stock, False) | {
-        "tokenize": {"source": _channels(stock), "target": NUMBER, "typed": None},
+        "tokenize": _tokenize(_channels(stock), NUMBER),
         "model": _model(_reader(64 if stock.rows < 2_000 else 128), head, 0.3),
         "evaluate": _evaluate(ESTIMATE, "ridge", None),
     }
@@ -347,7 +347,7 @@ def _frames(stock: Stock, _: bool) -> dict[str, Section | None]:
     tags = {"kind": "space", "vocab_size": max(len(stock.target.words) + 10, 8), "lowercase": False}
     return {
         "noise": None,
-        "tokenize": {"source": _channels(stock), "target": tags, "typed": None},
+        "tokenize": _tokenize(_channels(stock), tags),
         "embed": _embed(64),
         "model": _model(_reader(64 if frames < 50_000 else 128), {"kind": "tagger"}, 0.3),
         "train": _train(_updates(60, frames / 1_280, 300, 3_000), 1_280, 0.005, patience=10),

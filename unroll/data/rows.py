@@ -29,9 +29,9 @@ class Placed(Row):
     """file:line"""
 
     @classmethod
-    def at(cls, where: str, source: str, target: str, attribution: str) -> Placed:
+    def at(cls, where: str, source: str, target: str, attribution: str, kin: str = "") -> Placed:
         """Return a row that stands there."""
-        row = cls(source, target, attribution)
+        row = cls(source, target, attribution, kin)
         row.where = where
         return row
 
