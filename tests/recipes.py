@@ -54,8 +54,12 @@ def section(pipeline: Pipeline) -> dict[str, Any]:
 
 def write_project(folder: Path, name: str, section: dict[str, Any], **machine: Any) -> None:
     """Write params.yaml and the file of one pipeline, as a project of its own has them."""
-    start = section.get("train", {}).get("start_from")
-    line = {"parts": section.get("parts") or NO_PARTS, "start": start_folder(start) if start else NO_START}
+    train = section.get("train")
+    start = train.get("start_from") if isinstance(train, dict) else None
+    line = {
+        "parts": section.get("parts") or NO_PARTS,
+        "start": start_folder(start) if isinstance(start, str) else NO_START,
+    }
     grid = {"machine": MACHINE | machine, "pipelines": {name: line}}
     (folder / "pipelines").mkdir(parents=True, exist_ok=True)
     (folder / "params.yaml").write_text(yaml.safe_dump(grid), encoding="utf-8")

@@ -74,6 +74,7 @@ def outcome(logits: Tensor, labels: Tensor, policy: Any, final: Any = (), smooth
 
 def settings(**changes: object) -> Train:
     values = {
+        "start_from": None, "start_parts": None,
         "updates": 40, "batch_tokens": 10, "bptt": None, "restart_streams": 0.05, "learning_rate": 0.1, "warmup": 0,
         "decay": "none", "weight_decay": 0.0, "clip": 1.0, "label_smoothing": 0.0, "scheduled_sampling": 0.0,
         "sampled_softmax": 0,
