@@ -17,7 +17,7 @@ from unroll.artifacts.manifest import MANIFEST, Manifest, dump_json, identity, s
 from unroll.data import lexicon, tokenizers, tokenizing
 from unroll.data.batches import batches
 from unroll.data.ids import Ids, write_ids
-from unroll.data.tokenizers import ItemReader
+from unroll.data.tokenizers import ItemReader, ListTokenizer
 from unroll.nn.model import Network, build, scaled
 from unroll.params.pipeline import Pipeline, Recipe
 from unroll.predict import checkpoints
@@ -25,6 +25,7 @@ from unroll.predict.fast import Fast
 from unroll.predict.predictor import Predictor
 from unroll.shapes import SIDES
 from unroll.training import loop
+from unroll.training.weighing import class_weights
 
 SMALL = {"embed__dimensions": 16, "train__batch_tokens": 128, "train__learning_rate": 0.01, "train__warmup": 10,
          "train__updates": 200, "train__log_every": 50, "train__validate_every": 200,
@@ -112,8 +113,10 @@ def train(folder: Path, settings: Pipeline, pairs: Pairs) -> tuple[Network, Pred
         return float(np.mean([a[0].text == target for a, (_, target) in zip(answers, held_out, strict=True)]))
 
     fabric = Fabric(accelerator="cpu", devices=1)
-    last = 0.0
-    learning = loop.Training(model, len(readers["target"]), *splits, score, settings.train, fabric)
+    last, weights = 0.0, None
+    if (wanted := settings.train.class_weights) and isinstance(labels := readers["target"], ListTokenizer):
+        weights = class_weights(wanted, Ids(folder, "train", "target").ids, labels)
+    learning = loop.Training(model, len(readers["target"]), *splits, score, settings.train, fabric, weights)
     for progress in loop.fit(learning):
         last = progress.valid_score if progress.valid_score is not None else last
     return model, predictor, last

@@ -59,3 +59,20 @@ def test_only_a_bidirectional_tagger_knows_what_comes_next(
     )  # fmt: skip
     _, _, exact = tiny.train(tmp_path, settings, pairs)
     assert least <= exact <= most
+
+
+@pytest.mark.parametrize(("weights", "least", "most"), [(None, 0.0, 0.4), ("balanced", 0.6, 1.0)])
+def test_a_rare_class_that_frequent_ones_hide_is_found_where_classes_weigh_the_same(
+    tmp_path: Path, weights: str | None, least: float, most: float
+) -> None:
+    # One row in ten is of the rare class, whose numbers lie one deviation above the others'.
+    rng = random.Random(1)
+    pairs = [(f"{rng.gauss(kind == 'rare', 1):.3f} 1", kind) for kind in rng.choices(["rare", "usual"], [1, 9], k=2000)]
+    settings = tiny.pipeline(
+        "digit", prepare__corpus__columns=[0, 2], prepare__corpus__frame=2, tokenize__source__width=2,
+        train__class_weights=weights, train__updates=200, train__batch_tokens=128,
+    )  # fmt: skip
+    _, predictor, _ = tiny.train(tmp_path, settings, pairs)
+    rare = [source for source, kind in pairs if kind == "rare"]
+    found = sum(best.text == "rare" for best, *_ in predictor.predict(rare)) / len(rare)
+    assert least <= found <= most

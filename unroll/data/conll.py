@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from unroll.errors import DataError
@@ -21,23 +22,27 @@ class Line(NamedTuple):
 
 def sentences(lines: Iterable[str]) -> Iterator[list[Line]]:
     """Yield the lines of each sentence, remarks among them, without the empty line behind it."""
-    found: list[Line] = []
-    for number, text in enumerate(lines, start=1):
+    found: list[tuple[int, str]] = []
+    for number, text in enumerate(chain(lines, [""]), start=1):
         if text.strip():
-            cells = text.split("\t") if "\t" in text else text.split()
-            found.append(Line(number, text, [] if _is_remark(text, cells) else cells))
+            found.append((number, text))
         elif found:
-            yield found
+            tabs = any("\t" in text for _, text in found)
+            yield [Line(number, text, _cells(text, tabs)) for number, text in found]
             found = []
-    if found:
-        yield found
 
 
-def _is_remark(line: str, cells: list[str]) -> bool:
-    """Return whether a line is no word: a remark, the mark of a document, or what CoNLL-U says of several words."""
-    said = line.startswith("#") and "\t" not in line and (len(cells) == 1 or cells[1] in NEW or cells[2:3] == ["="])
+def _cells(line: str, tabs: bool) -> list[str]:
+    """Return the cells of a line; none of a remark, of a document's mark, or of what CoNLL-U says of several words.
+
+    Args:
+        tabs: part the cells of other lines.
+    """
+    cells = line.split("\t") if "\t" in line else line.split()
+    alone = tabs or len(cells) == 1 or cells[1] in NEW or cells[2:3] == ["="]
+    remark = line.startswith("#") and "\t" not in line and alone
     between = len(cells) == 10 and re.fullmatch(r"\d+[-.]\d+", cells[0])
-    return said or bool(between) or cells[0] == "-DOCSTART-"
+    return [] if remark or between or cells[0] == "-DOCSTART-" else cells
 
 
 def word_at(line: Line, column: int, where: str) -> str:

