@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import combinations, groupby, islice
+from itertools import chain, combinations, groupby, islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from unroll.begin.roles import GROUPS, LABELS, Column, columns_of, named
 from unroll.data.columns import csv_rows
 from unroll.data.files import lines
-from unroll.data.series import MISSING, time_of
+from unroll.data.frames import MISSING, time_of
+from unroll.data.headers import LOOKED_AT
 from unroll.errors import DataError, ParamsError
 from unroll.params.series import LONGEST
 
@@ -73,15 +74,15 @@ def look(path: Path, delimiter: str, header: bool, target: str | None) -> Long |
         DataError: as `csv_rows`.
         ParamsError: there is no column `target`.
     """
-    every = [cells for _, cells in islice(csv_rows(path, delimiter), MOST) if cells]
-    names, rows = (every[0], every[1:]) if header else ([], every)
-    width = len(names or rows[0])
-    rows = [[cell.strip() for cell in cells] for cells in rows if len(cells) == width]
-    columns = columns_of([name.strip() for name in names], rows)
-    table = _Rows(columns, [list(cells) for cells in zip(*rows, strict=True)])
-    if any(_is_text(table.of(column)) for column in columns if column.role == "text"):
+    rows = (cells for _, cells in islice(csv_rows(path, delimiter), MOST) if cells)
+    names = [name.strip() for name in next(rows)] if header else []
+    first = list(islice(rows, LOOKED_AT))
+    if not first or any(map(_is_text, zip(*first, strict=False))):
         return None
-    wanted = named(columns, target, "--target") if target else None
+    width = len(names or first[0])
+    every = [[cell.strip() for cell in cells] for cells in chain(first, rows) if len(cells) == width]
+    table = _Rows(columns_of(names, every), [list(cells) for cells in zip(*every, strict=True)])
+    wanted = named(table.columns, target, "--target") if target else None
     id_ = _id(table, wanted)
     if (time := _time(table, id_ or ())) is None and id_ is None:
         return None
@@ -104,8 +105,8 @@ def _id(table: _Rows, target: Column | None) -> tuple[Column, ...] | None:
     for group in sorted(found[0], key=table.apart, reverse=True) + sorted(found[1], key=table.apart):
         if _time(table, group):
             return group
-    if found[0]:
-        return max(found[0], key=table.apart)
+    if found[0] and table.apart(finest := max(found[0], key=table.apart)) >= FEW:  # fewer are classes, sorted
+        return finest
     times = [one for one in table.columns if _called_time(one) and table.apart((one,)) < len(table.cells[0])]
     alone = [(one,) for one in names if any(_is_time(table, time, (one,)) for time in times if time != one)]
     called = [(one,) for one in names if str(one.name).lower() in KIN and _time(table, (one,))]

@@ -117,9 +117,10 @@ def test_another_column_is_said_where_a_person_wants_it(tmp_path: Path) -> None:
     [
         (["text", "label"], [[f"It rains for {n} days", "weather"] for n in range(40)]),
         (["length", "width", "species"], [[number(), number(), "ab"[n % 2]] for n in range(40)]),
+        (["petals", "width", "species"], [[n % 2, number(), "abc"[n // 20]] for n in range(60)]),
         (["month", "passengers"], [[f"1949-{n % 12 + 1:02}", n * 7] for n in range(12)]),
     ],
-    ids=["texts", "rows of numbers", "a series with nothing to say"],
+    ids=["texts", "rows of numbers", "such rows, sorted", "a series with nothing to say"],
 )
 def test_what_is_no_long_table_is_left_to_others(tmp_path: Path, header: list[str], rows: list[list[object]]) -> None:
     assert seen(tmp_path, header, rows) is None
