@@ -20,7 +20,10 @@ unexport OMP_NUM_THREADS # params.yaml says how many threads
 # What `make smoke` turns down in a pipeline of each shape, so that each stage is through in moments. It is a DVC
 # experiment, so it runs on a copy of what git tracks: `git add` a new file first.
 PIPELINES = $(shell $(BIN)/python -c "import yaml; print(*yaml.safe_load(open('params.yaml'))['pipelines'])")
-SMOKED := letter name frames classify translate
+PIPELINE ?= translate
+APART := stories scene tags
+GRID = $(filter-out $(APART),$(PIPELINES))
+SMOKED := letter name frames classify translate sentiment speaker stories
 SMALL := prepare.max_rows=1000 embed.epochs=1 train.updates=60 train.warmup=10 train.validate_every=30 \
     train.validation_rows=20 evaluate.pictures=2 register.resamples=100
 
@@ -36,31 +39,34 @@ repro grid smoke: export MALLOC_MMAP_MAX_ := 0
 repro grid smoke: export MALLOC_TRIM_THRESHOLD_ := 17179869184
 repro grid smoke: export MALLOC_TOP_PAD_ := 268435456
 
-repro: $(STAMP) ## the translator, from raw text to a registered model (FLAGS=--pull: for dvc repro)
-	@$(BIN)/unroll check translate # before DVC removes what a wrong parameter would not make again
-	$(BIN)/dvc repro $(FLAGS) register@translate
+repro: $(STAMP) ## the translator, from raw text to a registered model (PIPELINE=tags: another one; FLAGS=--pull: for dvc repro)
+	@$(BIN)/unroll check $(PIPELINE) # before DVC removes what a wrong parameter would not make again
+	$(BIN)/dvc repro $(FLAGS) register@$(PIPELINE)
 	@echo
 	@echo 'You now have:'
-	@echo '  data/translate/model     the trained model: weights, tokenizers, parameters, hashes'
-	@echo '  reports/translate        scores, learning curves and pictures'
-	@echo '  mlflow.db                the run to look at and the registry of models'
+	@printf '  %-24s %s\n' \
+	    data/$(PIPELINE)/model 'the trained model: weights, tokenizers, parameters, hashes' \
+	    reports/$(PIPELINE) 'scores, learning curves and pictures' \
+	    mlflow.db 'the run to look at and the registry of models'
 	@echo 'Try:'
-	@echo '  $(BIN)/unroll translate "I drink milk."'
+	@$(if $(filter translate,$(PIPELINE)),echo '  $(BIN)/unroll translate "I drink milk."')
 	@echo '  make ui'
 	@echo '  make grid'
 
-grid: $(STAMP) ## every pipeline of params.yaml: all five shapes
+grid: $(STAMP) ## every shape of the lecture: the pipelines of params.yaml but for those that make repro PIPELINE=... alone runs
 	@$(BIN)/unroll check
-	$(BIN)/dvc repro $(FLAGS)
+	$(BIN)/dvc repro $(FLAGS) $(GRID:%=register@%)
 	@echo
-	@echo 'You now have a model, reports and a registered version for each of: $(PIPELINES)'
+	@echo 'You now have a model, reports and a registered version for each of: $(GRID)'
 	@echo 'Try:'
 	@echo '  $(BIN)/unroll classify "who wrote hamlet" --n-best 3 --scores'
 	@echo '  $(BIN)/unroll generate --model models:/name@champion Italian --n-best 5'
 	@echo '  make ui'
+	@for pipeline in $(APART); do echo "  make repro PIPELINE=$$pipeline"; done
 
 register: $(STAMP) ## runs and versions of all pipelines made again from their files, as after dvc pull
-	@for pipeline in $(PIPELINES); do $(BIN)/python -m stages.register $$pipeline || exit $$?; done
+	@for pipeline in $(PIPELINES); do \
+	    test ! -e data/$$pipeline/evaluation || $(BIN)/python -m stages.register $$pipeline || exit $$?; done
 
 test: lint ## linters, types, then the tests
 	$(BIN)/pytest $(WORKERS)
