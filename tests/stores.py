@@ -27,6 +27,8 @@ from tests.listening import HOST, free_port
 PASSWORD = "S3CRET-of-the-test"
 PROGRAMS = Path("/usr/lib/postgresql")
 """Where Debian and Ubuntu put the server, a folder for each version."""
+FIRST = "/api/2.0/mlflow/experiments/search?max_results=1"
+"""Asked of a tracking server until it answers: then it has opened its store too, for which a training does not wait."""
 
 
 def service() -> dict[str, Any]:
@@ -61,7 +63,7 @@ class Server:
         )  # fmt: skip
         give_up = time.monotonic() + 120
         while True:
-            with suppress(OSError), urllib.request.urlopen(f"{self.address}/health", timeout=1):
+            with suppress(OSError), urllib.request.urlopen(f"{self.address}{FIRST}", timeout=60):
                 return
             assert self.process.poll() is None, "the server does not start"
             assert time.monotonic() < give_up, "the server does not come up"

@@ -11,7 +11,7 @@ from tests import tiny
 
 ESTIMATE = {"kind": "estimate", "batch_sentences": 64}
 FRAMES = {"prepare__corpus__frame": 2, "tokenize__source__width": 2,
-          "tokenize__target": {"kind": "vectors", "width": 1}, "evaluate__search": ESTIMATE,
+          "tokenize__target": {"kind": "vectors", "width": 1, "scale": "standard"}, "evaluate__search": ESTIMATE,
           "train__select_by": "loss"}  # fmt: skip
 
 

@@ -103,6 +103,23 @@ def write_reviews(raw: Path) -> None:
     (raw / "films.gz").write_bytes(gzip.compress(f"id,sentiment,text\n{lines}".encode(), mtime=0))
 
 
+def write_tagged(raw: Path) -> None:
+    lines = (" ".join(f"{word}/{word[0].upper()}" for word in line.split()) for line in sentences(400, 1))
+    (raw / "tagged-en-oanc.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def write_vowels(raw: Path) -> None:
+    rng = random.Random(1)
+    for file in ("train.ts", "test.ts"):
+        rows = []
+        for speaker in (1 + number % 9 for number in range(90)):
+            frames = rng.randint(7, 20)
+            channels = (",".join(f"{rng.gauss(speaker, 1):.3f}" for _ in range(frames)) for _ in range(12))
+            rows.append(":".join([*channels, str(speaker)]))
+        head = "@problemName vowels\n@timeStamps false\n@classLabel true 1 2 3 4 5 6 7 8 9\n@data\n"
+        (raw / file).write_text(head + "".join(f"{row}\n" for row in rows), encoding="utf-8")
+
+
 def write_raw(params: Pipeline, folders: Folders) -> None:
     """Write files of the names and forms that the pipeline would fetch, in them little."""
     source: Any = params.prepare.corpus
@@ -113,6 +130,10 @@ def write_raw(params: Pipeline, folders: Folders) -> None:
             (write_questions if source.file == "trec.csv" else write_reviews)(raw)
         elif source.format in ("table", "scenes"):
             write_scans(raw, 250 if source.format == "table" else 1797)
+        elif source.format == "tagged":
+            write_tagged(raw)
+        elif source.format == "ts":
+            write_vowels(raw)
         elif params.reads_on:
             write_running_text(raw)
         elif source.format != "stories":  # which are made of nothing
@@ -191,6 +212,7 @@ def test_its_score_leads_its_report_and_is_that_of_its_rows(walked: tuple[Pipeli
         total, weight = (sum(row[name] for row in rows) for name in ("value", "weight"))
         worth = {
             "accuracy": lambda: 100 * total / weight,
+            "nats": lambda: -total / weight,
             "nats_per_letter": lambda: -total / weight,
             "perplexity": lambda: math.exp(-total / weight),
             "mae": lambda: -total / weight,
@@ -213,7 +235,7 @@ def test_its_pictures_are_pictures(walked: tuple[Pipeline, Folders]) -> None:
     drawn = {path.name: path.read_bytes()[:4] for path in (folders.reports / "pictures").iterdir()}
     assert set(drawn.values()) == {b"\x89PNG"}
     assert "curves.png" in drawn
-    assert ("scans.png" in drawn) == isinstance(params.tokenize.source, Vectors)
+    assert bool(drawn.keys() & {"scans.png", "series.png"}) == isinstance(params.tokenize.source, Vectors)
     assert ("attention.png" in drawn) == looks(params, folders)
 
 

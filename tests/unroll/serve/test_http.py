@@ -304,6 +304,7 @@ def test_several_workers_answer_at_one_port_and_count_together(tmp_path: Path) -
         with ThreadPoolExecutor(8) as clients:
             assert {status for status, _ in clients.map(lambda _: ask(port, "tea", "milk"), range(40))} == {200}
         counts = {"unroll_requests_total": "40.0", "unroll_texts_total": "80.0"}
+        until(lambda: dict(re.findall(COUNTED, metrics(port))) == counts)  # a request counts once its answer is out
         assert [dict(re.findall(COUNTED, metrics(port))) for _ in range(20)] == [counts] * 20  # whichever is asked
         dead = psutil.Process(server.pid).children()[-1]
         dead.kill()

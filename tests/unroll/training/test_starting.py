@@ -181,7 +181,11 @@ def test_without_embeddings_the_vocabulary_has_to_be_the_same(tmp_path: Path) ->
 def test_numbers_keep_the_scale_on_which_they_were_learnt(tmp_path: Path) -> None:
     pairs = [(f"word {n}", f"{n}.5") for n in range(20)]
     head = {"kind": "regressor", "context": "last", "loss": "squared", "quantiles": None}
-    numbers = {"tokenize__target": {"kind": "vectors", "width": 1}, "model__head": head, "train__select_by": "loss"}
+    numbers = {
+        "tokenize__target": {"kind": "vectors", "width": 1, "scale": "standard"},
+        "model__head": head,
+        "train__select_by": "loss",
+    }
     numbers["evaluate__search"] = {"kind": "estimate", "batch_sentences": 64}
     new = settings("classify", **CLASSES, **numbers)
     start = tiny.checkpoint(tmp_path / "old", new, pairs)
