@@ -214,7 +214,7 @@ def _numeric(cells: Sequence[str]) -> bool:
     """Return whether cells are numbers, or missing; not all of them."""
     filled = [cell for cell in cells if cell.lower() not in MISSING]
     try:
-        return bool(filled) and all(map(float, ["1", *filled])) is not None
+        return bool([float(cell) for cell in filled])
     except ValueError:
         return False
 
@@ -281,8 +281,8 @@ def look_ts(path: Path) -> tuple[Kind, str]:
             break
         head[key] = value.strip()
     dimensions = head.get("@dimensions", "1" if head.get("@univariate", "").startswith("true") else "several")
-    for key, kind in (("@classlabel", "sequences"), ("@targetlabel", "quantities")):
+    answers: dict[str, Kind] = {"@classlabel": "sequences", "@targetlabel": "quantities"}
+    for key, kind in answers.items():
         if head.get(key, "").startswith("true"):
-            what: Kind = "sequences" if kind == "sequences" else "quantities"
-            return what, f"sequences of the UEA archive, of {dimensions} channels"
+            return kind, f"sequences of the UEA archive, of {dimensions} channels"
     raise ParamsError(f"{path.name}: has neither classes nor numbers to learn; a line @classLabel true says so")
