@@ -299,7 +299,7 @@ def test_what_a_model_cannot_answer_is_one_line(
     changes = {"tokenize__target__vocab_size": 300} if pipeline == "name" else {}
     folder = tiny.checkpoint(tmp_path, tiny.pipeline(pipeline, **changes), pairs[pipeline] * 10)
     done = subprocess.run(
-        [sys.executable, "-c", "from unroll.cli import main; main()", command, "--model", str(folder), "--", text],
+        [sys.executable, "-c", "from unroll.cli.main import main; main()", command, "--model", str(folder), "--", text],
         cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == (2 if command == "translate" else 3), done.stderr

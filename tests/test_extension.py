@@ -36,7 +36,7 @@ for stage in ("fetch", "prepare", "tokenize", "embed", "train", "evaluate", "reg
     sys.argv[1:], asked = ["mine"], sys.argv[1:]
     runpy.run_module(f"stages.{stage}", run_name="__main__")
     sys.argv[1:] = asked
-from unroll.cli import main
+from unroll.cli.main import main
 main()
 """
 """What `python -m stages.<name> mine`, stage by stage, and `unroll` do, in one process that loads torch once."""

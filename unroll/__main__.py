@@ -10,7 +10,7 @@ def main() -> None:
     """Run the command line; what a person can fix ends in one line and an exit code."""
     processes.end_when_interrupted()
     with one_line():  # while it is loaded too
-        from unroll.cli import main as run
+        from unroll.cli.main import main as run
 
         run()
 

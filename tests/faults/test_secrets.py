@@ -11,7 +11,7 @@ import pytest
 
 from stages import register
 from tests.tracked import answers, make_folders, recipe, settings
-from unroll import cli
+from unroll.cli.main import main
 from unroll.errors import one_line
 from unroll.registry import live
 
@@ -47,7 +47,7 @@ def registers(home: Path) -> None:
 def command(line: str) -> Callable[[Path], None]:
     def run(home: Path) -> None:
         sys.argv = ["unroll", *line.split()]
-        cli.main()
+        main()
 
     return run
 

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from unroll.asking import ASKINGS, Asking, able, by_command
-from unroll.cli import app
+from unroll.cli.main import app
 from unroll.nn.model import HEADS
 from unroll.params.evaluate import Evaluate, Search
 from unroll.params.reading import search

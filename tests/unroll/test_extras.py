@@ -40,7 +40,7 @@ def test_any_other_failure_goes_through() -> None:
 def test_a_command_without_its_extra_ends_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from unroll import cli
+    from unroll.cli.main import main
 
     imported = builtins.__import__
 
@@ -52,7 +52,7 @@ def test_a_command_without_its_extra_ends_in_one_line(
     monkeypatch.setattr(builtins, "__import__", without)
     monkeypatch.setattr("sys.argv", ["unroll", "ui"])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        main()
     assert ended.value.code == 5
     assert capsys.readouterr().err == "unroll: MLflow's pages needs the package mlflow: pip install 'unroll[track]'\n"
 
@@ -70,7 +70,7 @@ import unroll
 predictor = unroll.load({folder!r})
 assert str(predictor("I drink tea.")) == str(predictor(["I drink tea."])[0])
 sys.argv = ["unroll", "translate", "--model", {folder!r}, "--int8", "--shortlist", "9", "I drink tea."]
-from unroll.cli import main
+from unroll.cli.main import main
 main()
 """
 """Answers where no extra is installed: by Python, and by the command line."""

@@ -21,7 +21,7 @@ def unroll(*words: str, stdin: bytes | None = None) -> Door:
     """Return what types a command."""
 
     def door() -> None:
-        from unroll.cli import main
+        from unroll.cli.main import main
 
         sys.argv = ["unroll", *words]
         if stdin is not None:

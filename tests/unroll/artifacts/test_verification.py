@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from tests.tracked import answers, make_folders
 from unroll.artifacts import store, verification
-from unroll.cli import app
+from unroll.cli.main import app
 from unroll.errors import IntegrityError, ParamsError
 
 

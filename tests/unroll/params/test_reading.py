@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from tests import recipes
 from tests.unroll.params.refusals import ABSENT, changed
-from unroll import cli
+from unroll.cli.main import main
 from unroll.errors import ParamsError
 from unroll.params import reading
 from unroll.params.evaluate import Sample
@@ -108,7 +108,7 @@ def test_a_plan_refuses_a_bad_name_with_the_exit_code_of_parameters(
     for name in ("..", "a b", "x; touch Y #", ""):
         monkeypatch.setattr("sys.argv", ["unroll", "plan", "--", name])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main()
         assert ended.value.code == 2
         assert capsys.readouterr().err == f"unroll: {refused(project, name)}\n"
     assert not (project / "Y").exists()

@@ -10,9 +10,9 @@ import pytest
 
 import unroll
 from tests.tracked import answers, client, make_folders, register, version
-from unroll import cli
 from unroll.artifacts import store
 from unroll.artifacts.manifest import MANIFEST, dump_json, signed
+from unroll.cli import trust
 from unroll.errors import IntegrityError
 from unroll.registry import held, names
 from unroll.registry.champions import promote
@@ -99,9 +99,9 @@ def append_new(path: Path) -> None:
 @pytest.mark.parametrize("way", [*ANSWERS, *RECORD, *CODE])
 def test_who_asks_verifies_or_promotes_it_is_refused_in_one_line(place: Path, way: str) -> None:
     unroll.load(VERSION)
-    cli.verify([VERSION])
+    trust.verify([VERSION])
     (ANSWERS | RECORD | CODE)[way](place)
-    doors: list[Callable[[], object]] = [lambda: promote("translate", "1"), lambda: cli.verify([VERSION])]
+    doors: list[Callable[[], object]] = [lambda: promote("translate", "1"), lambda: trust.verify([VERSION])]
     if way not in CODE:  # none of which runs when it is asked through unroll
         doors.append(lambda: unroll.load(VERSION))
     for door in doors:

@@ -240,7 +240,15 @@ def test_several_ask_at_once(port: int) -> None:
 def test_the_command_tells_where_it_answers_and_ends_when_told_to(tmp_path: Path, end: signal.Signals) -> None:
     port = free_port()
     model = tiny.checkpoint(tmp_path)
-    command = [sys.executable, "-c", "from unroll.cli import main; main()", "serve", str(model), "--port", str(port)]
+    command = [
+        sys.executable,
+        "-c",
+        "from unroll.cli.main import main; main()",
+        "serve",
+        str(model),
+        "--port",
+        str(port),
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         assert server.stdout
         assert server.stderr
@@ -260,7 +268,13 @@ def test_the_command_tells_where_it_answers_and_ends_when_told_to(tmp_path: Path
 
 def test_what_was_begun_is_answered_before_it_ends(tmp_path: Path) -> None:
     port = free_port()
-    command = [sys.executable, "-c", "from unroll.cli import main; main()", "serve", str(tiny.checkpoint(tmp_path))]
+    command = [
+        sys.executable,
+        "-c",
+        "from unroll.cli.main import main; main()",
+        "serve",
+        str(tiny.checkpoint(tmp_path)),
+    ]
     command += ["--port", str(port), "--threads", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         assert server.stdout
@@ -287,7 +301,7 @@ def metrics(port: int) -> str:
 @contextmanager
 def workers(folder: Path, port: int) -> Iterator[subprocess.Popen[str]]:
     """Yield a server of two workers that answers; it does not outlive a test that fails."""
-    command = [sys.executable, "-c", "from unroll.cli import main; main()", "serve", str(tiny.checkpoint(folder))]
+    command = [sys.executable, "-m", "unroll", "serve", str(tiny.checkpoint(folder))]
     command += ["--port", str(port), "--workers", "2", "--threads", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         try:
