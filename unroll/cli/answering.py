@@ -6,7 +6,7 @@ import json
 import sys
 from codecs import getincrementaldecoder
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LONGEST_LINE = 2**20
 """Bytes of a line of stdin: models read fewer."""
+NOTHING: Mapping[str, str | int] = {}
 
 
 def answer(
@@ -70,11 +71,10 @@ def _sequences(
             yield text
 
     def named(number: int, rank: int, prediction: Prediction) -> str:
-        shown = show(number, rank, prediction)
-        if shown.startswith("{"):
+        if show is _row:
             name, _, line = names[number].partition("\t")
-            told = {"sequence": name} | ({"line": int(line)} if line else {})
-            return json.dumps(told | json.loads(shown), ensure_ascii=False)
+            return _row(number, rank, prediction, {"sequence": name} | ({"line": int(line)} if line else {}))
+        shown = show(number, rank, prediction)
         return "\n".join(f"{names[number]}\t{line}" if line else line for line in shown.split("\n"))
 
     return texts(), named
@@ -190,11 +190,11 @@ def tag_conll(predictor: Predictor, search: Search, column: int | None) -> None:
         print()
 
 
-def _row(number: int, rank: int, prediction: Prediction) -> str:
-    """Return a line of JSON."""
+def _row(number: int, rank: int, prediction: Prediction, of: Mapping[str, str | int] = NOTHING) -> str:
+    """Return a line of JSON, with what an answer is `of` first."""
     from unroll.predict.shown import row
 
-    return json.dumps(row(number, rank, prediction, details=True), ensure_ascii=False)
+    return json.dumps({**of, **row(number, rank, prediction, details=True)}, ensure_ascii=False)
 
 
 def shows(line: Callable[[Prediction], str], as_json: bool) -> Callable[[int, int, Prediction], str]:

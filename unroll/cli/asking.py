@@ -234,8 +234,6 @@ def export_embeddings(
         tokens, table = embeddings.embeddings(predictor, side.value)
     except ParamsError as error:
         raise ParamsError(f"--model {model}: {error}") from None
-    if not output.parent.is_dir() or output.is_dir():
-        raise ParamsError(f"--output {output}: no such folder, or a folder itself; name a file")
     with needing("train", "a file of vectors"):
         embeddings.save(output, tokens, table)
     print(f"{output}\t{len(tokens)} tokens of {table.shape[1]} numbers")

@@ -11,6 +11,7 @@ from unroll.data.tokenizers import Tokenizer
 from unroll.errors import ParamsError
 from unroll.nn.layers import Table
 from unroll.predict.predictor import Predictor
+from unroll.predict.vectors import placing
 
 
 def embeddings(predictor: Predictor, side: str) -> tuple[list[str], np.ndarray]:
@@ -37,9 +38,14 @@ def embeddings(predictor: Predictor, side: str) -> tuple[list[str], np.ndarray]:
 
 
 def save(path: Path, tokens: list[str], vectors: np.ndarray) -> None:
-    """Write tokens and their vectors as word2vec does, as text; as its binary form where the name ends in .bin."""
+    """Write tokens and their vectors as word2vec does, as text; as its binary form where the name ends in .bin.
+
+    Raises:
+        ParamsError: there is no such folder.
+    """
     from gensim.models import KeyedVectors
 
     found = KeyedVectors(vectors.shape[1])
     found.add_vectors(tokens, vectors)
-    found.save_word2vec_format(str(path), binary=path.suffix == ".bin")
+    with placing(path) as aside:
+        found.save_word2vec_format(str(aside), binary=path.suffix == ".bin")

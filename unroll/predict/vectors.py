@@ -31,7 +31,7 @@ def _short(values: np.ndarray) -> list[float]:
 def save_lines(path: Path, found: Iterable[Encoding], states: bool) -> str:
     """Write such lines into a file; return what to tell of it."""
     count = 0
-    with _placing(path) as file:
+    with _opened(path) as file:
         for line in lines(found, states):
             file.write(f"{line}\n".encode())
             count += 1
@@ -45,7 +45,7 @@ def save_npy(path: Path, found: Iterable[Encoding], states: bool, width: int) ->
     int64, says where each text begins, and at the end how many rows there are.
     """
     offsets = [0]
-    with _placing(path) as file:
+    with _opened(path) as file:
         _header(file, 0, width)
         begin = file.tell()
         for one in found:
@@ -58,7 +58,7 @@ def save_npy(path: Path, found: Iterable[Encoding], states: bool, width: int) ->
     if not states:
         return f"{path}\t{offsets[-1]} x {width}"
     beside = path.with_name(f"{path.name.removesuffix('.npy')}.offsets.npy")
-    with _placing(beside) as file:
+    with _opened(beside) as file:
         np.lib.format.write_array(file, np.array(offsets, "<i8"), allow_pickle=False)
     return f"{path}\t{offsets[-1]} x {width}\n{beside}\t{len(offsets)}"
 
@@ -69,7 +69,13 @@ def _header(file: BinaryIO, rows: int, width: int) -> None:
 
 
 @contextmanager
-def _placing(path: Path) -> Iterator[BinaryIO]:
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    with placing(path) as aside, aside.open("wb") as file:
+        yield file
+
+
+@contextmanager
+def placing(path: Path) -> Iterator[Path]:
     """Yield a file aside, which takes the place of `path` once it is whole.
 
     Raises:
@@ -77,10 +83,10 @@ def _placing(path: Path) -> Iterator[BinaryIO]:
     """
     if not path.parent.is_dir() or path.is_dir():
         raise ParamsError(f"--output {path}: {'a folder' if path.is_dir() else 'its folder is not there'}; name a file")
-    aside = path.with_name(f".{path.name}.part")
+    aside = path.with_name(f".part.{path.name}")  # whoever writes it may look at how the name ends
     try:
-        with naming(path), aside.open("wb") as file:
-            yield file
+        with naming(path):
+            yield aside
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)

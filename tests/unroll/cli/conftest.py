@@ -71,5 +71,5 @@ def unroll(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 def listener(tmp_path_factory: pytest.TempPathFactory) -> Path:
     corpus = SERIES | {"time": "t", "window": 2, "step": 1}
     changes = {"prepare__corpus": corpus, "prepare__split__by": "group", "tokenize__source__width": 2}
-    rows = [(f"{n} 0; 1 {n}", "yes" if n % 2 else "no") for n in range(20)]
+    rows = [(f"{n} 0; 1 {n}", "{yes" if n % 2 else "{no") for n in range(20)]  # which look like JSON
     return tiny.checkpoint(tmp_path_factory.mktemp("series"), tiny.pipeline("rows", **changes), rows)
