@@ -67,12 +67,16 @@ def faulty(function: Callable[..., Any], what: str, number: float) -> Callable[.
     return call
 
 
-if __name__ == "__main__":
-    if "GUARDED" in os.environ:
-        processes.guard()
-    stage, pipeline, *faults = sys.argv[1:]
+def run(stage: str, pipeline: str, *faults: str) -> None:
+    """Be the process of a stage, with faults."""
     for fault in faults:
         what, place, number = fault.split(":")
         arm(what, place, float(number))
     sys.argv = [f"stages/{stage}.py", pipeline]
     runpy.run_module(f"stages.{stage}", run_name="__main__")
+
+
+if __name__ == "__main__":
+    if "GUARDED" in os.environ:
+        processes.guard()
+    run(*sys.argv[1:])

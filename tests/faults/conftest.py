@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -112,10 +113,13 @@ class Project:
         return subprocess.Popen(command, cwd=self.folder, env=settings, stderr=subprocess.PIPE, text=True)
 
     def run(self, stage: str, *faults: str, **environment: str) -> tuple[int, str]:
-        """Run a stage to its end; return its exit code and what it told."""
-        process = self.start(stage, *faults, **environment)
-        _, told = process.communicate(timeout=300)
-        return process.returncode, told
+        """Run a stage to its end, in a new process where its environment is another; return its exit code and line."""
+        if environment:
+            process = self.start(stage, *faults, **environment)
+            _, told = process.communicate(timeout=300)
+            return process.returncode, told
+        ended = forks().run(stage, self.folder, faults=faults)
+        return ended["code"], ended["told"]
 
     def forget(self, stage: str) -> None:
         """Remove the outputs of a stage, as DVC does before it runs one, and a training's state that is done."""
@@ -148,22 +152,36 @@ NONE = Fault(0)
 
 
 class Server:
-    """A process that has all libraries loaded, and runs stages in forks of itself with faults below them."""
+    """A process that has all libraries loaded, and runs stages in forks of itself with faults in or below them."""
 
-    def __init__(self, folder: Path) -> None:
-        self.told, self.shim = folder / "told", compiled(folder)
+    def __init__(self, shim: Path | None) -> None:
+        self.shim = shim
         environment = clean_environment() | ({"LD_PRELOAD": str(self.shim)} if self.shim else {})
         command = [sys.executable, "-m", "tests.faults.injected"]
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=-1, stdout=-1, text=True)
 
-    def run(self, stage: str, folder: Path, fault: Fault = NONE, number: int = 0) -> dict[str, Any]:
-        """Run a stage whose operation of that number fails; return how it ended, and what it told."""
-        asked = {"stage": stage, "folder": str(folder), "told": str(self.told), "number": number, **fault._asdict()}
+    def run(
+        self, stage: str, folder: Path, fault: Fault = NONE, number: int = 0, faults: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        """Run a stage whose operation of that number fails; return how it ended, and what it told.
+
+        Args:
+            faults: those of `tests.faults.armed`, instead of one below all libraries.
+        """
+        told = folder.with_name(f"{folder.name}.told")
+        asked = {"stage": stage, "folder": str(folder), "told": str(told), "number": number, **fault._asdict()}
+        asked |= {} if faults is None else {"faults": faults}
         assert self.process.stdin
         assert self.process.stdout
         self.process.stdin.write(json.dumps(asked) + "\n")
         self.process.stdin.flush()
-        return dict(json.loads(self.process.stdout.readline()), told=self.told.read_text(errors="replace"))
+        return dict(json.loads(self.process.stdout.readline()), told=told.read_text(errors="replace"))
+
+
+@cache
+def forks() -> Server:
+    """Return the server of stages with faults in them; it ends when this process does."""
+    return Server(None)
 
 
 def compiled(folder: Path) -> Path | None:
@@ -178,7 +196,7 @@ def compiled(folder: Path) -> Path | None:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    made = Server(tmp_path_factory.mktemp("server"))
+    made = Server(compiled(tmp_path_factory.mktemp("server")))
     yield made
     made.process.communicate()
 
@@ -218,7 +236,9 @@ def undisturbed(
     )
     project = Project(folder)
     for stage in STAGES:
-        assert project.run(stage)[0] == 0, stage
+        process = project.start(stage)  # in a process like no other: the order of its sets and dicts is its own
+        assert process.communicate()[1] is not None
+        assert process.returncode == 0, stage
     shutil.rmtree(folder / ".unroll" / "snapshots")  # as by DVC's evaluate
     return project
 

@@ -1,7 +1,8 @@
-"""Run stages with faults below them, in forks of one process: `LD_PRELOAD=shim.so python -m tests.faults.injected`.
+"""Run stages with faults in forks of one process: `LD_PRELOAD=shim.so python -m tests.faults.injected`.
 
-A line of JSON on stdin is a run: the stage, its project's folder, a file for what it tells, and what `faults_arm` of
-shim.c is to do. A line on stdout is how it ended. Libraries are loaded once, so a run takes no longer than its work.
+A line of JSON on stdin is a run: the stage, its project's folder, a file for what it tells, and either the faults of
+`tests.faults.armed`, in its own code, or what `faults_arm` of shim.c is to do, below all libraries. A line on stdout is
+how it ended. Libraries are loaded once, so a run takes no longer than its work.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from tests.faults import armed
 from unroll import errors, processes
 from unroll.registry import tracking
 
@@ -31,8 +33,25 @@ def child(run: dict[str, Any], shim: ctypes.CDLL | None) -> int:
     for stream in (1, 2):
         os.dup2(descriptor, stream)
     os.chdir(run["folder"])
-    os.environ["TMPDIR"] = str(Path(run["folder"]) / "tmp")
     os.environ["UNROLL_SNAPSHOT_SECONDS"] = "0"
+    return _armed(run) if "faults" in run else _below(run, shim)
+
+
+def _armed(run: dict[str, Any]) -> int:
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("unroll", "stages")]:
+        del sys.modules[name]  # they are to find the faults where they look for what is faulty
+    try:
+        armed.run(run["stage"], "mine", *run["faults"])
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def _below(run: dict[str, Any], shim: ctypes.CDLL | None) -> int:
+    os.environ["TMPDIR"] = str(Path(run["folder"]) / "tmp")
     sys.argv = [f"stages/{run['stage']}.py", "mine"]
     stage = importlib.import_module(f"stages.{run['stage']}")
     processes.guard()

@@ -1,7 +1,8 @@
 """What is asked at the same time is answered together: a batch of texts costs little more than one of them.
 
 One thread answers. While it does, requests wait; then those that are asked alike give a text each in turn, until the
-batch is full. Nobody waits for a batch to fill, and nobody's many texts hold up somebody's one.
+batch is full. Nobody waits for a batch to fill, but for the moment in which those who were answered together ask again;
+and nobody's many texts hold up somebody's one.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 HYPOTHESES = 320
 """Rows of a batch, `beam` for each of its texts: what bounds its memory."""
+MOMENTS = 10
+"""of two milliseconds, for which a batch waits at most"""
 Ask = Callable[[Sequence[str], int, Search, int | None], list[list["Prediction"]]]
 """(texts, n_best, search, likeliest tokens that each step names; None: no steps) -> the answers to each text"""
 
@@ -94,7 +97,17 @@ class Batcher:
                 taken = self._next()
                 if taken:
                     await loop.run_in_executor(self._thread, self._answer, taken, loop)
+                if len(taken) > 1:
+                    await self._moment()
             self._asked.clear()
+
+    async def _moment(self) -> None:
+        """Wait for as long as more is asked every two milliseconds: the first to ask again is not answered alone."""
+        for _ in range(MOMENTS):
+            waiting = len(self._jobs)
+            await asyncio.sleep(0.002)
+            if len(self._jobs) == waiting:
+                return
 
     def close(self) -> None:
         """Let the thread end once it has answered its batch."""

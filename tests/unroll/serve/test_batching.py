@@ -130,3 +130,19 @@ def test_a_beam_bounds_a_batch() -> None:
     assert isinstance(wide, Beam)
     _, batches = several((["a"], 1, wide), (["b"] * 5, 1, wide))
     assert [len(batch) for batch in batches] == [1, 2, 2, 1]
+
+
+def test_those_who_were_answered_together_ask_again_together() -> None:
+    async def play(batcher: Batcher, held: Held) -> None:
+        async def client(name: str) -> None:
+            for number in range(4):
+                await batcher.answer([f"{name}{number}"], 1, SEARCH)
+
+        clients = [asyncio.create_task(client(name)) for name in "abcdef"]
+        await asyncio.sleep(0.05)
+        held.free.set()
+        await asyncio.gather(*clients)
+
+    _, batches = run(play)
+    # The first to ask finds nobody beside it; from then on all are there.
+    assert [len(batch) for batch in batches] == [6, 6, 6, 6]
