@@ -168,7 +168,7 @@ class Server:
         Args:
             faults: those of `tests.faults.armed`, instead of one below all libraries.
         """
-        told = folder.with_name(f"{folder.name}.told")
+        told = folder.with_name(f"told by {folder.name}")  # no path that begins as those with faults do
         asked = {"stage": stage, "folder": str(folder), "told": str(told), "number": number, **fault._asdict()}
         asked |= {} if faults is None else {"faults": faults}
         assert self.process.stdin
