@@ -186,9 +186,9 @@ def _pairs(stock: Stock, _: bool) -> dict[str, Section | None]:
     rows, size = stock.rows, _pieces(stock.target, stock.rows)
     hidden = 128 if rows < 5_000 else 256
     tokens = stock.target.characters / (4 if stock.target.spaced else 1.5)
-    updates = _updates(30, tokens / 450, 500, 11_000)
+    updates = _updates(30, tokens / 450, 500, 10_000)
     typed = rows >= 2_000 and {stock.source.script, stock.target.script} <= set(CASED)
-    shares = {"joined": 0.1, "words": 0.06, "names": 0.15, "no_end_mark": 0.15, "lower": 0.1, "typos": 0.05}
+    shares = {"joined": 0.06, "words": 0.06, "names": 0.15, "no_end_mark": 0.15, "lower": 0.1, "typos": 0.05}
     return {
         "noise": _noise(4, **shares) if typed else None,
         "tokenize": _tokenize({"kind": "bpe", "vocab_size": size, "lowercase": False}, None)
