@@ -17,6 +17,7 @@ from torch import Tensor
 from unroll.data.ids import EOS, GO, Items
 from unroll.errors import ParamsError
 from unroll.nn.attention import Memory
+from unroll.nn.decoders import Forecaster
 from unroll.nn.heads import Regressor
 from unroll.nn.model import EncoderDecoder
 from unroll.params.evaluate import Beam, Estimate, Rank, Sample, Search, Tag
@@ -220,8 +221,16 @@ def _(search: Tag, predictor: Any, asked: Asked) -> list[list[Hypothesis]]:
 
 @answer.register
 def _(search: Estimate, predictor: Any, asked: Asked) -> list[list[Hypothesis]]:
-    """Return the numbers that a regressor says, once or at each position."""
+    """Return the numbers that a regressor says, once or at each position; or those of a forecaster, step by step."""
     memory, _ = predictor.memory(asked.rows)
+    if isinstance(forecaster := predictor.model.head, Forecaster):
+        numbers_BTWQ, weights_BTS = forecaster.forecast(forecaster.initial(memory), predictor.recipe.model.head.horizon)
+        return [
+            [Hypothesis([], 0.0, weights_TS[:, : len(row)], numbers_TWQ=numbers_TWQ)]
+            for row, numbers_TWQ, weights_TS in zip(
+                asked.rows, numbers_BTWQ.cpu().numpy(), weights_BTS.cpu().numpy(), strict=True
+            )
+        ]
     head = cast(Regressor, predictor.model.head)
     numbers_BTWQ = head.said(head(memory)).cpu().numpy()
     counts = [len(row) if predictor.recipe.model.head.each_position else 1 for row in asked.rows]

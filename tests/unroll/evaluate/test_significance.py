@@ -87,6 +87,22 @@ def test_equal_systems_differ_by_nothing() -> None:
     assert significance.paired_means(values, values, np.ones(50), 100, 1) == significance.Verdict(0.0, 1 / 101)
 
 
+def test_rows_in_blocks_are_fewer_than_they_seem() -> None:
+    # Each chance stands eight times over: drawn one by one it would seem certain.
+    differences = np.repeat(np.random.default_rng(4).normal(0.25, 1, 60), 8)
+    alone, together = (
+        significance.paired_means(np.zeros(480), differences, np.ones(480), 2000, 1, block).p_value for block in (1, 8)
+    )
+    once = significance.paired_means(np.zeros(60), differences[::8], np.ones(60), 2000, 1).p_value
+    assert alone < 0.01 < together
+    assert together == pytest.approx(once, abs=0.02)
+
+
+def test_a_block_longer_than_all_rows_is_all_of_them() -> None:
+    found = significance.paired_means(np.zeros(5), np.arange(5.0), np.ones(5), 50, 1, block=99)
+    assert found == significance.Verdict(2.0, 1.0)
+
+
 def test_drawing_in_parts_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     systems = right(300, 0.5, 1), right(300, 0.55, 2), np.arange(1.0, 301.0)
     whole = significance.paired_means(*systems, 500, 1)
