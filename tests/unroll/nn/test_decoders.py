@@ -233,9 +233,7 @@ W = 2
 NUMBERS = torch.randn(B, T, W, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
 
 
-def forecaster(
-    cell: str, attention: str, way: Way, quantiles: tuple[float, ...] | None = (0.1, 0.5, 0.9)
-) -> Forecaster:
+def forecaster(cell: str, attention: str, way: Way) -> Forecaster:
     torch.manual_seed(0)
     settings = ForecasterParams(
         kind="forecaster",
@@ -251,7 +249,7 @@ def forecaster(
         query=way[0],
         input_feeding=way[1],
         loss="squared",
-        quantiles=quantiles,
+        quantiles=(0.1, 0.5, 0.9),
     )
     made = Forecaster(nn.Identity(), W, H, settings, 0.0, tied=False).double().eval()
     made.numbers.mean_W.copy_(torch.tensor([5.0, -5.0]))
