@@ -81,10 +81,10 @@ def stressed(scores: Scores) -> tuple[list[str], list[float], list[float]]:
 
 
 def _forecast(row: Row, answer: Prediction, channel: int, season: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (what was for a season and a horizon, what came, what was said of it with its quantiles)."""
+    """Return (what was for a season and two horizons, what came, what was said of it with its quantiles)."""
     before_S, came_T = read(row["source"])[:, channel], read(row["references"][0])[:, 0]
     said_TQ = cast(np.ndarray, answer.numbers_TWQ)[: len(came_T), 0]
-    return before_S[-season - len(came_T) :], came_T, said_TQ
+    return before_S[-season - 2 * len(came_T) :], came_T, said_TQ
 
 
 def scan(source: str) -> np.ndarray:

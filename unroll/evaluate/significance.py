@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 DRAWS = 2**20
 """Rows drawn at once for a bootstrap: some 30 MB."""
+FEWEST = 5
+"""blocks of rows"""
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,11 @@ def paired_means(
         after: the challenger's.
         weights: what each row weighs, for both.
         block: rows in succession that are drawn together, as those of a series are no chance one by one: the circular
-            block bootstrap (Politis and Romano 1992).
+            block bootstrap (Politis and Romano 1992). No longer than a part of the rows: chance needs `FEWEST`.
     """
     differences_N, weights_N = np.subtract(after, before), np.asarray(weights, np.float64)
     random, rows = np.random.default_rng(seed), len(weights_N)
-    block, at_once = min(block, rows), max(1, DRAWS // rows)
+    block, at_once = max(min(block, rows // FEWEST), 1), max(1, DRAWS // rows)
     parts = []
     for first in range(0, resamples, at_once):
         starts_RK = random.integers(rows, size=(min(at_once, resamples - first), -(-rows // block)))

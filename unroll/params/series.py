@@ -40,11 +40,11 @@ class Series(Section):
     answer: Literal["label", "labels", "number", "numbers", "ahead"]
     """what the target is: a label or a number for a sequence, the same in all of its rows; or one for each frame; or
     the numbers of the frames that follow a window, `horizon` of them"""
-    horizon: Annotated[int, Field(ge=1, le=LONGEST)] | None = None
+    horizon: Annotated[int, Field(ge=1, le=LONGEST)] | None
     """frames that are forecast; null but where `answer` is ahead"""
-    season: Count | None = None
-    """frames after which a forecast target repeats itself, as 24 hours: what errors are held against; null: it is not
-    said"""
+    season: Count | None
+    """frames after which a forecast target repeats itself, as 24 hours: errors are held against those of saying what
+    was then; null: against those of saying what was last"""
     group: ColumnOrColumns | None
     """sequences that share it, of one subject, machine or day, never stand in train and test; null: each is its own"""
     part: tuple[Share, Share] | None

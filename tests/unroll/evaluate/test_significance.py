@@ -89,18 +89,17 @@ def test_equal_systems_differ_by_nothing() -> None:
 
 def test_rows_in_blocks_are_fewer_than_they_seem() -> None:
     # Each chance stands eight times over: drawn one by one it would seem certain.
-    differences = np.repeat(np.random.default_rng(4).normal(0.25, 1, 60), 8)
-    alone, together = (
-        significance.paired_means(np.zeros(480), differences, np.ones(480), 2000, 1, block).p_value for block in (1, 8)
-    )
-    once = significance.paired_means(np.zeros(60), differences[::8], np.ones(60), 2000, 1).p_value
-    assert alone < 0.01 < together
-    assert together == pytest.approx(once, abs=0.02)
+    chances = np.random.default_rng(0).normal(0.06, 1, 500)
+    rows, values = np.zeros(4000), np.repeat(chances, 8)
+    alone, together = (significance.paired_means(rows, values, rows + 1, 1000, 1, block).p_value for block in (1, 80))
+    z = abs(chances.mean()) / (chances.std() / 500**0.5)
+    assert alone < 0.005
+    assert together == pytest.approx(0.5 * math.erfc(z / 2**0.5), abs=0.03)
 
 
-def test_a_block_longer_than_all_rows_is_all_of_them() -> None:
-    found = significance.paired_means(np.zeros(5), np.arange(5.0), np.ones(5), 50, 1, block=99)
-    assert found == significance.Verdict(2.0, 1.0)
+def test_a_block_is_no_more_than_a_fifth_of_the_rows() -> None:
+    values = np.zeros(50), right(50, 0.5, 1), np.ones(50)
+    assert significance.paired_means(*values, 200, 1, 99) == significance.paired_means(*values, 200, 1, 10)
 
 
 def test_drawing_in_parts_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ WORDS = {"kind": "word", "vocab_size": 60, "lowercase": False}
 SERIES = {
     "format": "series", "file": "a.csv", "delimiter": ",", "header": "auto", "where": None, "id": "id", "time": None,
     "most_gap": None, "channels": ["x", "y"], "missing": None, "target": "label", "target_names": None,
-    "answer": "label", "group": None, "part": None, "window": None, "step": None,
+    "answer": "label", "horizon": None, "season": None, "group": None, "part": None, "window": None, "step": None,
 }  # fmt: skip
 BY_GROUP = {"prepare.split.by": "group", "tokenize.source.width": 2}
 UNFITTING: list[tuple[str, dict[str, Any], str]] = [

@@ -57,7 +57,7 @@ def test_other_windows_of_the_same_frames_overlap_too() -> None:
 
 
 def test_rows_that_share_frames_or_a_season_are_relatives() -> None:
-    corpus = accepted("forecast").prepare.corpus
+    corpus = accepted("forecast", {}).prepare.corpus
     assert isinstance(corpus, Series)
     assert corpus.relatives == 20  # windows of 16 and 4 frames, one step apart
     assert corpus.model_copy(update={"step": 4}).relatives == 5
