@@ -232,11 +232,11 @@ def _(search: Estimate, predictor: Any, asked: Asked) -> list[list[Hypothesis]]:
             )
         ]
     head = cast(Regressor, predictor.model.head)
-    numbers_BTWQ = head.said(head(memory)).cpu().numpy()
+    once_BTWQ = head.said(head(memory)).cpu().numpy()
     counts = [len(row) if predictor.recipe.model.head.each_position else 1 for row in asked.rows]
     return [
         [Hypothesis([], 0.0, np.zeros((0, len(row))), numbers_TWQ=numbers_TWQ[:count])]
-        for row, count, numbers_TWQ in zip(asked.rows, counts, numbers_BTWQ, strict=True)
+        for row, count, numbers_TWQ in zip(asked.rows, counts, once_BTWQ, strict=True)
     ]
 
 
