@@ -361,15 +361,25 @@ def _ahead(stock: Stock, _: bool) -> dict[str, Section | None]:
     hidden = 64 if stock.rows < 50_000 else 128
     spoken = {key: value for key, value in _speaker(hidden, "general", "after").items() if key != "kind"}
     numbers = {"loss": "squared", "quantiles": [0.1, 0.5, 0.9]}
-    head = {"kind": "forecaster", "horizon": horizon, **spoken, **numbers, "cell": "gru"}
+    # The target is the last of the channels, as `unroll.begin.long` has them; who knows its season sets it.
+    width = _channels(stock)["width"]
+    head = {
+        "kind": "forecaster",
+        "horizon": horizon,
+        "season": 1,
+        "channel": width - 1,
+        **spoken,
+        **numbers,
+        "cell": "gru",
+    }
     reader = _reader(hidden, both_ways=False) | {"cell": "gru"}
     return {
         "noise": None,
         "tokenize": _tokenize(_channels(stock), NUMBER),
         "embed": _embed(64),
-        "model": _model(reader, head, 0.1),
+        "model": _model(reader, head, 0.3),
         "train": _train(_updates(10, stock.rows / 64, 300, 3_000), 64 * horizon, 0.004, scheduled_sampling=1.0,
-                        patience=10, average=3),
+                        weight_decay=0.01, patience=10, average=3),
         "evaluate": _evaluate(ESTIMATE, "seasonal_naive", None),
     }  # fmt: skip
 

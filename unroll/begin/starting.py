@@ -189,6 +189,8 @@ def _document(
             made["train"]["bleu_tokenizer"] = bleu_tokenizer(stock.target)
     if start_from:
         _begin_with(made, alone, start_from)
+    if task == "ahead" and not like:
+        made["model"]["head"]["season"] = corpora["train"]["season"] or 1
     made["prepare"] = {"corpus": corpora["train"], **made["prepare"]}
     made["register"] = made.get("register") or {"resamples": 1000, "p_value": 0.05, "seed": 1, "floor": "baseline"}
     if task == "letters" and running:

@@ -13,6 +13,7 @@ from unroll.data.frames import Frames, sequences
 from unroll.data.numbers import written
 from unroll.data.rows import Row
 from unroll.errors import DataError
+from unroll.params.columns import files_of
 from unroll.params.series import LONGEST, Series
 
 
@@ -89,8 +90,3 @@ def _refuse_several(corpus: Series, one: Frames, path: Path) -> None:
                 f"{one.lines[0]}: add the columns to id that tell the two apart, or say each frame's: answer: "
                 f"{'numbers' if corpus.numeric else 'labels'}, in the shape n_to_n"
             )
-
-
-def files_of(said: str | tuple[str, ...]) -> tuple[str, ...]:
-    """Return files that may be a single one."""
-    return (said,) if isinstance(said, str) else said

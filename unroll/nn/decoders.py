@@ -247,13 +247,26 @@ class Forecaster(Steps):
         tied: bool,
     ) -> None:
         super().__init__(width, memory_size, settings, dropout, settings.hidden)
+        self.season, self.channel = settings.season, settings.channel
         self.numbers = Numbers(width, settings.hidden, settings)
+
+    def base(self, source_BSW: Tensor, lengths_B: Tensor, steps: int) -> Tensor:
+        """Return what is added to numbers, B x T x 1: what was a season before, less the mean of train; or zeros.
+
+        Of a source shorter than a season it is the whole source that repeats itself.
+        """
+        if self.season is None:
+            return source_BSW.new_zeros(len(source_BSW), steps, 1)
+        season_B1 = lengths_B.clamp(max=self.season)[:, None]
+        place_BT = lengths_B[:, None] - season_B1 + torch.arange(steps) % season_B1
+        before_BT = source_BSW[..., self.channel].gather(1, place_BT.to(source_BSW.device))
+        return before_BT[..., None] - self.numbers.mean_W
 
     def read(self, targets_BTW: Tensor, state: DecoderState, own: float) -> tuple[Tensor, Policy | None]:
         """Return (readouts_BTD, the policy of a hard attention in training); the numbers are linear in the readouts.
 
         Args:
-            targets_BTW: raw numbers; behind the end of a row anything, or none.
+            targets_BTW: raw numbers, less their base; behind the end of a row anything, or none.
             own: with this probability an input is what the step before said, instead of the target there.
         """
         x_BTW = self.numbers.scaled(targets_BTW).nan_to_num()
@@ -272,7 +285,7 @@ class Forecaster(Steps):
         return torch.stack(readouts, 1), _join(policies)
 
     def forecast(self, state: DecoderState, steps: int) -> tuple[Tensor, Tensor]:
-        """Return (numbers_BTWQ as the targets are, where each step looked, weights_BTS), each step on the one before.
+        """Return (numbers_BTWQ less their base, where each step looked, weights_BTS), each step on the one before.
 
         Inputs are all its own: what `read` does with `own` 1.
         """

@@ -203,11 +203,18 @@ class Forecast(Network):
         """Return how well a batch is answered. Who is not in training reads its own answers, as when it is asked."""
         memory = self.encode(batch.source_BS, batch.source_lengths_B)
         own = own if self.training else 1.0
-        readouts_BTD, policy = self.head.read(batch.output_BT, self.head.initial(memory), own)
         mask_BT = batch.mask_BT
-        losses_N = self.head.numbers.losses(readouts_BTD[mask_BT], batch.output_BT[mask_BT])
+        base_BT1 = self.head.base(batch.source_BS, batch.source_lengths_B, mask_BT.shape[1])
+        wanted_BTW = batch.output_BT - base_BT1
+        readouts_BTD, policy = self.head.read(wanted_BTW, self.head.initial(memory), own)
+        losses_N = self.head.numbers.losses(readouts_BTD[mask_BT], wanted_BTW[mask_BT])
         chosen = (policy.log_probs_BT[mask_BT], policy.baselines_BT[mask_BT]) if policy else None
         return Outcome(losses_N.mean(), losses_N.detach(), chosen, memory.final)
+
+    def forecast(self, source_BSW: Tensor, lengths_B: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+        """Return (numbers_BTWQ that follow sources, as the targets are; where each step looked, weights_BTS)."""
+        numbers_BTWQ, weights_BTS = self.head.forecast(self.head.initial(self.encode(source_BSW, lengths_B)), steps)
+        return numbers_BTWQ + self.head.base(source_BSW, lengths_B, steps)[..., None], weights_BTS
 
 
 class EncoderDecoder(Network):

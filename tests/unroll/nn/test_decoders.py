@@ -233,11 +233,13 @@ W = 2
 NUMBERS = torch.randn(B, T, W, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
 
 
-def forecaster(cell: str, attention: str, way: Way) -> Forecaster:
+def forecaster(cell: str, attention: str, way: Way, season: int | None = None) -> Forecaster:
     torch.manual_seed(0)
     settings = ForecasterParams(
         kind="forecaster",
         horizon=T,
+        season=season,
+        channel=1,
         context="last",
         cell=cell,
         hidden=H,
@@ -300,3 +302,12 @@ def test_a_forecast_hears_nothing_of_what_comes_later() -> None:
     one, two = (model.read(numbers, model.initial(memory()), 0.0)[0] for numbers in (NUMBERS, other))
     torch.testing.assert_close(one[:, :3], two[:, :3])
     assert two.isfinite().all()
+
+
+def test_a_forecast_is_learnt_from_what_was_a_season_before() -> None:
+    model = forecaster("gru", "none", WAYS[1], season=3)
+    source = torch.arange(30, dtype=torch.float64).view(3, 5, 2)  # its second channel: 1 3 5 7 9, 11 13 ...
+    base = model.base(source, torch.tensor([5, 4, 2]), 4) + model.numbers.mean_W
+    # The third is shorter than a season: 21 23, again and again.
+    assert base[..., 0].tolist() == [[5, 7, 9, 5], [13, 15, 17, 13], [21, 23, 21, 23]]
+    assert not forecaster("gru", "none", WAYS[1]).base(source, torch.tensor([5, 4, 2]), 4).any()

@@ -107,6 +107,17 @@ UNFITTING: list[tuple[str, dict[str, Any], str]] = [
         {"prepare.corpus": SERIES | {"channels": ["x"], "answer": "number"}},
         "prepare.corpus.answer 'ahead' and model.head.kind 'forecaster' go together",
     ),
+    ("forecast", {"model.head.season": 8, "model.head.channel": 1}, "model.head.season looks back in one channel"),
+    (
+        "forecast",
+        {
+            "model.head.season": 8,
+            "prepare.corpus.channels": ["x", "y"],
+            "tokenize.source.width": 2,
+            "prepare.split": {"kind": "grouped", "by": "group", "valid": 0.1, "test": 0.1, "largest_component": 9},
+        },
+        "model.head.channel must be the place of prepare.corpus.target",
+    ),
     ("forecast", {"train.sampled_softmax": 5}, "numbers have no labels: set train.select_by 'loss'"),
     ("forecast", {"model.tied": True}, "model.tied needs embeddings of the target"),
     ("classify", {"train.select_by": "span_f1"}, "train.select_by 'span_f1' is for a tagger"),
