@@ -121,6 +121,16 @@ def walking(folder: Path) -> list[Path]:
     return [folder / "walking.csv"]
 
 
+def tides(folder: Path) -> list[Path]:
+    """Hours of a level that rises and falls every twelve."""
+    lines = "".join(
+        f"2026-{1 + n // 672:02}-{1 + n // 24 % 28:02}T{n % 24:02}:00:00,{RANDOM.gauss(n % 12, 0.1):.2f}\n"
+        for n in range(2500)
+    )
+    (folder / "tides.csv").write_text(f"time,level\n{lines}", encoding="utf-8")
+    return [folder / "tides.csv"]
+
+
 def names(folder: Path) -> list[Path]:
     (folder / "names.csv").write_text("".join(f"{name};{label}\n" for name, label in NAMES), encoding="utf-8")
     return [folder / "names.csv"]
@@ -146,6 +156,12 @@ JOURNEYS: dict[str, tuple[Callable[[Path], list[Path]], dict[str, str], dict[str
     "numbers": (rated, {}, SMALL, "milk and soup"),
     "a long table": (sensors, {}, SMALL | NUMBERS, "; ".join([" ".join(["1010"] * 12)] * 9)),
     "frames with labels": (walking, {}, SMALL | NUMBERS, "0; 0.1; 9; 8; 9"),
+    "a series to go on with": (
+        tides,
+        {},
+        SMALL | NUMBERS | {"model.head.hidden": 8},
+        "; ".join(str(n % 12) for n in range(24)),
+    ),
     "new names": (names, {"shape": "one_to_n"}, SPEAKING | {"model.encoder.hidden": 16}, "Dutch"),
 }
 EXPECTED = {"a table with a header": "weather", "JSON lines": "weather", "a folder a class": "weather",

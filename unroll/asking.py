@@ -76,7 +76,7 @@ ASKINGS = {
         ),
         Asking(
             "estimate",
-            heads=("regressor",),
+            heads=("regressor", "forecaster"),
             command="estimate",
             usual={"batch_sentences": 64},
             requests=(),

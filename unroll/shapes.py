@@ -4,7 +4,7 @@
     one-to-n      an item becomes a sequence           a nationality -> a surname
     n-to-n        each item of a sequence has one      text -> its next word; frames -> labels
     n-to-one      a sequence becomes one answer        a question -> its type; a review -> a number
-    n-to-m        a sequence becomes another           English -> Spanish
+    n-to-m        a sequence becomes another           English -> Spanish; a week's demand -> the next day's
 
 Read `print(SHAPES["n_to_m"].drawing)`.
 """
@@ -88,7 +88,7 @@ N_TO_M = """n-to-m: a sequence becomes a sequence of another length, as in trans
       I drink milk   .    <go>   Bebo  leche    .
 
 The encoder reads the source whole; the decoder starts from its last state, hears the target so far, and may look back
-at every source position.
+at every source position. A forecaster says real numbers in the same way.
 """
 
 SHAPES = {
@@ -96,7 +96,7 @@ SHAPES = {
     "one_to_n": Shape("vector", ("decoder",), ONE_TO_N),
     "n_to_n": Shape("sequence", ("tagger", READS_ON, "regressor"), N_TO_N),
     "n_to_one": Shape("sequence", ("classifier", "regressor"), N_TO_ONE),
-    "n_to_m": Shape("sequence", ("decoder",), N_TO_M),
+    "n_to_m": Shape("sequence", ("decoder", "forecaster"), N_TO_M),
 }
 """the value of `shape` in a pipeline file -> its declaration"""
 

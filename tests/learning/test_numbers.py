@@ -67,3 +67,17 @@ def test_a_number_is_said_at_each_position(tmp_path: Path) -> None:
     for source, target in pairs[-60:]:
         said, wanted = ([float(part) for part in one.split(";")] for one in (predictor(source).text, target))
         np.testing.assert_allclose(said, wanted, atol=0.35)
+
+
+def test_a_forecast_goes_on_as_the_series_went(tmp_path: Path) -> None:
+    # Waves of any phase and height: what follows can be told from what was, and not from what is usual.
+    rng, pairs = random.Random(1), []
+    for _ in range(1500):
+        phase, height = rng.uniform(0, 7), rng.uniform(0.5, 2)
+        wave = [[height * float(np.sin(phase + place / 2))] for place in range(20)]
+        pairs.append((text(wave[:16]), text(wave[16:])))
+    settings = tiny.pipeline("forecast", train__updates=400, train__learning_rate=0.02, train__batch_tokens=256)
+    _, predictor, _ = tiny.train(tmp_path, settings, pairs)
+    for source, target in pairs[-40:]:
+        said, wanted = ([float(part) for part in one.split(";")] for one in (predictor(source).text, target))
+        np.testing.assert_allclose(said, wanted, atol=0.35)

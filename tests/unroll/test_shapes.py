@@ -29,7 +29,7 @@ def test_the_five_shapes_of_recurrent_networks_are_declared() -> None:
         "one_to_n": (ITEM, ("decoder",)),
         "n_to_n": (SEQUENCE, ("tagger", "language_model", "regressor")),
         "n_to_one": (SEQUENCE, ("classifier", "regressor")),
-        "n_to_m": (SEQUENCE, ("decoder",)),
+        "n_to_m": (SEQUENCE, ("decoder", "forecaster")),
     }
 
 
@@ -72,7 +72,11 @@ def test_params_accept_the_declared_shapes_and_parts_and_no_other() -> None:
     assert HEAD_SECTIONS.keys() == HEADS.keys()
     for kind, section in HEAD_SECTIONS.items():
         assert get_args(section.model_fields["kind"].annotation) == (kind,)
-    assert set(get_args(OwnHead.model_fields["like"].annotation)) == HEADS.keys() - {"decoder", "regressor"}
+    assert set(get_args(OwnHead.model_fields["like"].annotation)) == HEADS.keys() - {
+        "decoder",
+        "regressor",
+        "forecaster",
+    }
 
 
 @pytest.mark.parametrize("head", HEADS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import chain, combinations, groupby, islice
+from itertools import chain, combinations, groupby, islice, pairwise
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -18,8 +18,8 @@ from unroll.errors import DataError, ParamsError
 from unroll.params.series import LONGEST
 
 Section = dict[str, Any]
-Kind = Literal["sequences", "frames", "quantities"]
-"""what is to be said: the class of a sequence, that of each frame, or a number of a sequence"""
+Kind = Literal["sequences", "frames", "quantities", "ahead"]
+"""what is to be said: the class of a sequence or of each frame, a number of a sequence, or the numbers that follow"""
 MOST = 200_000
 """rows that are looked at"""
 TIMES = frozenset(("date", "datetime", "frame", "ms", "sample", "second", "seconds", "step", "t", "tick", "time",
@@ -29,6 +29,14 @@ SAID = LABELS | {"activity", "anomaly", "event", "failure", "fault", "gesture", 
 LEAST, FEW = 3, 10
 """frames of a sequence on average; sequences, of fewer of which each is parted in time"""
 WINDOW, STEP = 128, 64
+SEASONS = {"day": 86_400, "week": 604_800, "year": 31_557_600, "hour": 3_600}
+"""{after what a series repeats itself, the likeliest first: seconds}"""
+SEASONAL = range(4, 201)
+"""frames that a season may have; without one, the least that is forecast is `AHEAD`"""
+AHEAD, WEEK, LONG_WINDOW = 16, 7, 336
+"""frames that are forecast where no season is known; seasons of a window, unless it has more frames than the third"""
+ROWS = 20_000
+"""windows that are learnt from, about"""
 
 
 class Long(NamedTuple):
@@ -67,9 +75,11 @@ class _Rows(NamedTuple):
         return len(set(self.keys(columns)))
 
 
-def look(path: Path, delimiter: str, header: bool, target: str | None) -> Long | None:
+def look(path: Path, delimiter: str, header: bool, target: str | None, ahead: bool) -> Long | None:
     """Return what a long table is; None where rows stand alone, or are texts.
 
+    Args:
+        ahead: numbers are to be forecast, however few of them there are.
     Raises:
         DataError: as `csv_rows`.
         ParamsError: there is no column `target`.
@@ -86,7 +96,7 @@ def look(path: Path, delimiter: str, header: bool, target: str | None) -> Long |
     id_ = _id(table, wanted)
     if (time := _time(table, id_ or ())) is None and id_ is None:
         return None
-    return _long(path, delimiter, header, table, id_ or (), time, wanted)
+    return _long(path, delimiter, header, table, id_ or (), time, wanted, ahead)
 
 
 def _is_text(cells: Sequence[str]) -> bool:
@@ -157,22 +167,24 @@ def _is_time(table: _Rows, column: Column, id_: Sequence[Column]) -> bool:
 
 def _long(
     path: Path, delimiter: str, header: bool, table: _Rows, id_: tuple[Column, ...], time: Column | None,
-    target: Column | None,
+    target: Column | None, ahead: bool,
 ) -> Long | None:  # fmt: skip
     keys = table.keys(id_)
     split = next((one for one in table.columns if one.role == "split"), None)
     rest = [one for one in table.columns if one not in (*id_, time, split)]
     constant = [one for one in rest if len(set(table.keys((*id_, one)))) == len(set(keys)) > 1]
-    target = target or _target(table, rest, constant, id_)
+    numbers = [one for one in rest if one not in constant and _numeric(table.of(one))]
+    usual = None if ahead else _target(table, rest, constant, id_)
+    target = target or usual or next(reversed(numbers), None)
     if target is None:
         return None
-    channels = [one for one in rest if one not in (target, *constant) and _numeric(table.of(one))]
-    if not channels:
-        return None
-    numeric = _numeric(table.of(target)) and target.role == "number"
+    channels = [one for one in numbers if one != target]
+    numeric = _numeric(table.of(target)) and (ahead or target.role == "number")
     each = target not in (*constant, *id_)
     if numeric and each:
-        return None  # a number for each frame: what it is to be forecast from is for a person to say
+        return _ahead(path, delimiter, header, table, id_, time, [*channels, target], split)
+    if not channels:
+        return None
     groups = [one for one in (*constant, *id_[: len(id_) - 1]) if str(one.name).lower() in KIN and one != target]
     lengths = [sum(1 for _ in stretch) for _, stretch in groupby(sorted(keys))]
     apart = len(set(table.keys(groups[:1]))) if groups else len(lengths)
@@ -183,7 +195,7 @@ def _long(
         "format": "series", "file": path.name, "delimiter": delimiter, "header": header, "where": None,
         "id": _columns(id_), "time": time.name if time else None, "most_gap": None,
         "channels": [one.name for one in channels], "missing": missing, "target": target.name, "target_names": None,
-        "answer": "labels" if each else "number" if numeric else "label",
+        "answer": "labels" if each else "number" if numeric else "label", "horizon": None, "season": None,
         "group": groups[0].name if groups else None, "part": None,
         "window": WINDOW if windows else None, "step": STEP if windows else None,
     }  # fmt: skip
@@ -191,6 +203,47 @@ def _long(
     left = [str(one.name) for one in rest if one not in (target, *channels, *groups[:1])]
     names = (split, sorted(set(table.of(split)))) if split else None
     return Long(kind, corpus, names, in_time, list(_said(corpus, lengths, channels, split, left)))
+
+
+def _ahead(
+    path: Path, delimiter: str, header: bool, table: _Rows, id_: tuple[Column, ...], time: Column | None,
+    channels: Sequence[Column], split: Column | None,
+) -> Long | None:  # fmt: skip
+    """Return what a table is whose last channel is to be forecast from what all were; None if it is too short."""
+    if time is None:
+        return None
+    keys, target = table.keys(id_), channels[-1]
+    lengths = [sum(1 for _ in stretch) for _, stretch in groupby(sorted(keys))]
+    in_time = split is None and len(lengths) < FEW
+    season = _season(table.of(time), keys)
+    horizon = season or AHEAD
+    window = WEEK * horizon if WEEK * horizon <= LONG_WINDOW else 2 * horizon
+    # The least that a part in time needs: a window that it leaves out, one that is read, and what follows.
+    room = int(0.15 * max(lengths)) if in_time else min(lengths) // 2
+    window = min(window, (room - horizon) // 2)
+    if window < max(horizon // 2, 2):
+        return None
+    corpus = {
+        "format": "series", "file": path.name, "delimiter": delimiter, "header": header, "where": None,
+        "id": _columns(id_), "time": time.name, "most_gap": None, "channels": [one.name for one in channels],
+        "missing": _missing(table, channels, keys), "target": target.name, "target_names": None, "answer": "ahead",
+        "horizon": horizon, "season": season if season and season <= window else None, "group": None, "part": None,
+        "window": window, "step": max(sum(lengths) // ROWS, 1),
+    }  # fmt: skip
+    names = (split, sorted(set(table.of(split)))) if split else None
+    said = list(_said(corpus, lengths, channels, split, []))
+    return Long("ahead", corpus, names, in_time, said)
+
+
+def _season(times: Sequence[str], keys: Sequence[tuple[str, ...]]) -> int | None:
+    """Return after how many frames dated times are a day, a week, a year or an hour later; None of mere numbers."""
+    if _numeric(times):
+        return None
+    stamps = sorted(time_of(time, "") for time, key in zip(times, keys, strict=True) if key == keys[0])
+    gaps = sorted(after - before for before, after in pairwise(stamps))
+    usual = gaps[len(gaps) // 2] if gaps else 0
+    frames = (round(seconds / usual) for seconds in SEASONS.values()) if usual else ()
+    return next((count for count in frames if count in SEASONAL), None)
 
 
 def _target(table: _Rows, rest: Sequence[Column], constant: Sequence[Column], id_: Sequence[Column]) -> Column | None:
@@ -236,7 +289,9 @@ def _columns(columns: Sequence[Column]) -> Any:
 def _said(
     corpus: Section, lengths: Sequence[int], channels: Sequence[Column], split: Column | None, left: Sequence[str]
 ) -> Iterator[str]:
-    told = "each frame has" if corpus["answer"] == "labels" else "each sequence has"
+    told = {"labels": "each frame has", "ahead": f"is forecast, {corpus.get('horizon')} frames ahead"}.get(
+        corpus["answer"], "each sequence has"
+    )
     by = corpus["id"] if isinstance(corpus["id"], list) else [corpus["id"]]
     apart = f"told apart by {', '.join(map(repr, by))}" if corpus["id"] is not None else "the file is one"
     span = f"{min(lengths):,} to {max(lengths):,}" if len(lengths) > 1 else f"{lengths[0]:,}"
@@ -252,7 +307,8 @@ def _said(
         + (f"; left out: {', '.join(left)}" if left else "")
     )
     if corpus["window"]:
-        yield f"long sequences are cut into windows of {WINDOW} frames, each {STEP} behind the one before"
+        window, step = corpus["window"], corpus["step"]
+        yield f"long sequences are cut into windows of {window} frames, each {step} behind the one before"
     if corpus["missing"]:
         what = {"last": "become the last ones of their channels", "drop": "leave their frames out"}[corpus["missing"]]
         yield f"missing numbers {what}"
@@ -260,7 +316,7 @@ def _said(
 
 def in_time(corpus: Section) -> dict[str, Section]:
     """Return the parts of a corpus in time: windows that are held out do not overlap."""
-    whole = corpus | {"step": corpus["window"]}
+    whole = corpus | {"step": corpus.get("horizon") or corpus["window"]}
     return {
         "train": corpus | {"part": [0.0, 0.7]},
         "valid": whole | {"part": [0.7, 0.85]},

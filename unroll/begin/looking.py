@@ -15,7 +15,7 @@ from unroll.data.files import lines
 from unroll.errors import DataError, ParamsError
 
 Section = dict[str, Any]
-Rows = Literal["pairs", "classes", "numbers", "tags", "running", "sequences", "frames", "quantities"]
+Rows = Literal["pairs", "classes", "numbers", "tags", "running", "sequences", "frames", "quantities", "ahead"]
 """what rows are: two texts, a text and its class, a text and a number, words and their tags, lines of a text; sequences
 of numbers with a class, with one for each frame, or with a number"""
 PARTS = ("train", "valid", "test")
@@ -226,7 +226,9 @@ def _table(files: Sequence[Path], kinds: dict[Path, Sniffed], wanted: Wanted) ->
 def _sequences(files: Sequence[Path], first: Sniffed, wanted: Wanted) -> Look | None:
     """Return what files of a frame a row are; None where they are something else."""
     parts = parts_of(files)
-    found = long.look(parts["train"][0], first.delimiter, bool(first.header), wanted.target)
+    found = long.look(
+        parts["train"][0], first.delimiter, bool(first.header), wanted.target, ahead=wanted.shape == "n_to_m"
+    )
     if found is None:
         return None
     how = "a header" if first.header else "no header"

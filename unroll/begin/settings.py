@@ -42,6 +42,7 @@ TASKS = {
     "sequences": Task("n_to_one", "classify", 40),
     "quantities": Task("n_to_one", "estimate", 40),
     "frames": Task("n_to_n", "tag", 80),
+    "ahead": Task("n_to_m", "estimate", 60),
     "letters": Task("n_to_n", "generate", 51),
     "words": Task("n_to_n", "generate", 104),
     "new names": Task("one_to_n", "generate", 18),
@@ -355,8 +356,37 @@ def _frames(stock: Stock, _: bool) -> dict[str, Section | None]:
     }
 
 
+def _ahead(stock: Stock, _: bool) -> dict[str, Section | None]:
+    horizon = next(iter(stock.target.texts)).count(";") + 1
+    hidden = 64 if stock.rows < 50_000 else 128
+    spoken = {key: value for key, value in _speaker(hidden, "general", "after").items() if key != "kind"}
+    numbers = {"loss": "squared", "quantiles": [0.1, 0.5, 0.9]}
+    # The target is the last of the channels, as `unroll.begin.long` has them; who knows its season sets it.
+    width = _channels(stock)["width"]
+    head = {
+        "kind": "forecaster",
+        "horizon": horizon,
+        "season": 1,
+        "channel": width - 1,
+        **spoken,
+        **numbers,
+        "cell": "gru",
+    }
+    reader = _reader(hidden, both_ways=False) | {"cell": "gru"}
+    return {
+        "noise": None,
+        "tokenize": _tokenize(_channels(stock), NUMBER),
+        "embed": _embed(64),
+        "model": _model(reader, head, 0.3),
+        "train": _train(_updates(10, stock.rows / 64, 300, 3_000), 64 * horizon, 0.004, scheduled_sampling=1.0,
+                        weight_decay=0.01, patience=10, average=3),
+        "evaluate": _evaluate(ESTIMATE, "seasonal_naive", None),
+    }  # fmt: skip
+
+
 MADE: dict[str, Callable[[Stock, bool], dict[str, Section | None]]] = {
     "pairs": _pairs, "spellings": _spellings, "classes": _classes, "names": _names, "numbers": _numbers, "tags": _tags,
     "sequences": _sequences, "quantities": _quantities, "frames": _frames,
+    "ahead": _ahead,
     "letters": _running, "words": _running_words, "new names": _new_names,
 }  # fmt: skip

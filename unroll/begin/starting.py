@@ -26,7 +26,7 @@ from unroll.shapes import SHAPES, SIDES
 
 FEWEST = 30
 """rows; fewer cannot be parted into train, valid and test"""
-SEQUENCES = ("sequences", "quantities", "frames")
+SEQUENCES = ("sequences", "quantities", "frames", "ahead")
 """tasks that read numbers"""
 SHORT = 30
 """characters of what is spelled rather than read word by word"""
@@ -189,6 +189,8 @@ def _document(
             made["train"]["bleu_tokenizer"] = bleu_tokenizer(stock.target)
     if start_from:
         _begin_with(made, alone, start_from)
+    if task == "ahead" and not like:
+        made["model"]["head"]["season"] = corpora["train"]["season"] or 1
     made["prepare"] = {"corpus": corpora["train"], **made["prepare"]}
     made["register"] = made.get("register") or {"resamples": 1000, "p_value": 0.05, "seed": 1, "floor": "baseline"}
     if task == "letters" and running:
@@ -274,6 +276,7 @@ def _title(task: str) -> str:
         "sequences": "n-to-one: numbers, frame by frame, -> a class,",
         "quantities": "n-to-one: numbers, frame by frame, -> a number,",
         "frames": "n-to-n: numbers, frame by frame, -> the class of each,",
+        "ahead": "n-to-m: numbers, frame by frame, -> those that follow,",
         "tags": "n-to-n: words -> their tags,", "letters": "n-to-n: a letter -> the next one,",
         "words": "n-to-n: a word -> the next one,", "new names": "one-to-n: a class -> new texts,",
     }[task]  # fmt: skip
@@ -293,6 +296,8 @@ def _said(found: Look, stock: Stock, task: str, split: Section) -> Iterator[str]
     elif task in ("numbers", "quantities"):
         numbers = sorted(map(float, target.texts))
         yield f"said: numbers, from {numbers[0]:g} to {numbers[-1]:g}"
+    elif task == "ahead":
+        yield f"said: numbers, {next(iter(target.texts)).count(';') + 1} steps ahead"
     elif task in ("tags", "frames"):
         what = "tags" if task == "tags" else "labels"
         yield f"{len(target.words):,} {what}: {', '.join(tag for tag, _ in target.words.most_common(8))}"

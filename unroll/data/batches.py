@@ -13,6 +13,7 @@ from torch import Tensor
 
 from unroll.data.ids import EOS, GO, PAD, Ids, Items
 from unroll.errors import DataError
+from unroll.params.model import ForecasterParams
 from unroll.params.pipeline import Recipe
 
 
@@ -93,13 +94,16 @@ def make_batch(sources: Sequence[Items], targets: Sequence[Items], recipe: Recip
     target are read behind `<eos>` and say themselves: at each position the next token.
 
     Raises:
-        DataError: a head that answers at each position has not a target for each item.
+        DataError: a head that answers at each position has not a target for each item; a forecaster has more targets
+            than it says.
     """
     if recipe.reads_on:
         marked = [[EOS, *row, EOS] for row in sources]
         sources, targets = [row[:-1] for row in marked], [row[1:] for row in marked]
     if recipe.model.head.each_position and not recipe.reads_on:
         _check_labels(sources, targets)
+    if isinstance(recipe.model.head, ForecasterParams):
+        _check_horizon(targets, recipe.model.head.horizon)
     source_BS, lengths_B = source_batch(sources, recipe.model.reverse_source)
     if recipe.model.head.family != "decoder":
         return Batch(
@@ -118,6 +122,11 @@ def _check_labels(sources: Sequence[Items], targets: Sequence[Items]) -> None:
                 f"a row has {len(source)} items and {len(target)} labels or numbers, where one for each is needed; "
                 "fix the row, or set tokenize kinds that part both sides alike"
             )
+
+
+def _check_horizon(targets: Sequence[Items], horizon: int) -> None:
+    if (longest := max(map(len, targets), default=0)) > horizon:
+        raise DataError(f"a row has {longest} steps to be said, more than model.head.horizon {horizon}: set that")
 
 
 class Epochs(ABC):

@@ -24,7 +24,7 @@ from unroll.data.columns import named, read_columns
 from unroll.data.files import lines
 from unroll.data.rows import Placed, Row
 from unroll.errors import DataError, ParamsError
-from unroll.params.columns import Columns, Files
+from unroll.params.columns import Columns, files_of
 from unroll.params.explaining import suggest
 from unroll.params.prepare import Aligned, Conll, Corpus, Foldered, Jsonl, Labelled, Lines, Table, Tagged
 
@@ -43,16 +43,12 @@ def read(corpus: Corpus, folder: Path) -> Iterator[Row]:
 
 
 def _read_columns(corpus: Columns, folder: Path) -> Iterator[Row]:
-    for file in _files(corpus.file):
+    for file in files_of(corpus.file):
         yield from read_columns(corpus, folder / file)
 
 
-def _files(named: Files) -> tuple[str, ...]:
-    return (named,) if isinstance(named, str) else named
-
-
 def _read_jsonl(corpus: Jsonl, folder: Path) -> Iterator[Row]:
-    for file in _files(corpus.file):
+    for file in files_of(corpus.file):
         for number, line in enumerate(lines(folder / file), start=1):
             where = f"{folder / file}:{number}"
             if not line.strip():
@@ -98,7 +94,7 @@ def json_text(found: dict[str, Any], key: str | int, where: str) -> str:
 
 
 def _read_conll(corpus: Conll, folder: Path) -> Iterator[Row]:
-    for file in _files(corpus.file):
+    for file in files_of(corpus.file):
         for sentence in conll.sentences(lines(folder / file)):
             words = [line for line in sentence if line.cells]
             source, target = (
@@ -109,7 +105,7 @@ def _read_conll(corpus: Conll, folder: Path) -> Iterator[Row]:
 
 
 def _read_tagged(corpus: Tagged, folder: Path) -> Iterator[Row]:
-    for file in _files(corpus.file):
+    for file in files_of(corpus.file):
         for number, line in enumerate(lines(folder / file), start=1):
             pairs = [cell.rpartition(corpus.delimiter) for cell in line.split()]
             if odd := next((cell for cell, pair in zip(line.split(), pairs, strict=True) if not all(pair)), None):
@@ -131,7 +127,7 @@ def _read_folders(corpus: Foldered, folder: Path) -> Iterator[Row]:
 
 
 def _read_aligned(corpus: Aligned, folder: Path) -> Iterator[Row]:
-    sides = _files(corpus.source_file), _files(corpus.target_file)
+    sides = files_of(corpus.source_file), files_of(corpus.target_file)
     if len(sides[0]) != len(sides[1]):
         raise DataError(f"prepare.corpus: {len(sides[0])} source files, {len(sides[1])} target files: name as many")
     for source, target in zip(*sides, strict=True):

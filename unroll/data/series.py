@@ -13,6 +13,7 @@ from unroll.data.frames import Frames, sequences
 from unroll.data.numbers import written
 from unroll.data.rows import Row
 from unroll.errors import DataError
+from unroll.params.columns import files_of
 from unroll.params.series import LONGEST, Series
 
 
@@ -32,14 +33,17 @@ def questions(corpus: Series, path: Path) -> Iterator[tuple[str, str]]:
     """Yield (its name, a sequence as text) for each window of a table that lacks the answers; no two windows overlap.
 
     The name is that of the sequence, or of the file that is one, and behind a tab where a window begins, if there are
-    windows: the line of its first frame.
+    windows: the line of its first frame. To be asked what follows, a sequence has one window, its last.
 
     Raises:
         DataError: as `sequences`.
     """
-    whole = corpus.model_copy(update={"part": None, "where": None, "step": corpus.window})
+    whole = corpus.model_copy(update={"part": None, "where": None})
     for one in sequences(whole, path, answered=False):
         vectors = one.vectors(len(corpus.channels))
+        if corpus.horizon:
+            yield one.name or path.name, written(vectors[-(corpus.window or 0) :])
+            continue
         for first in range(0, len(one), corpus.window or len(one)):
             end = first + (corpus.window or len(one))
             where = f"\t{one.lines[first]}" if corpus.window else ""
@@ -64,11 +68,17 @@ def _rows(corpus: Series, one: Frames, path: Path) -> Iterator[Row]:
             f"{path}:{one.lines[0]}: sequence '{one.name[:40]}' has {len(one):,} frames, of which at most {LONGEST:,} "
             "are read at once: cut it: window: 128, step: 64"
         )
-    if not corpus.each_frame:
+    ahead = corpus.horizon or 0
+    if not (corpus.each_frame or ahead):
         _refuse_several(corpus, one, path)
     vectors, joint = one.vectors(len(corpus.channels)), "; " if corpus.numeric else " "
-    for first, end in windows(len(one), corpus.window, corpus.step):
-        target = joint.join(one.targets[first:end]) if corpus.each_frame else one.targets[0]
+    if ahead and len(one) < (corpus.window or 0) + ahead:
+        return  # too short for a window and what follows it
+    for first, end in windows(len(one) - ahead, corpus.window, corpus.step):
+        if ahead:
+            target = joint.join(one.targets[end : end + ahead])
+        else:
+            target = joint.join(one.targets[first:end]) if corpus.each_frame else one.targets[0]
         yield Row(written(vectors[first:end]), target, "", one.kin)
 
 
@@ -80,8 +90,3 @@ def _refuse_several(corpus: Series, one: Frames, path: Path) -> None:
                 f"{one.lines[0]}: add the columns to id that tell the two apart, or say each frame's: answer: "
                 f"{'numbers' if corpus.numeric else 'labels'}, in the shape n_to_n"
             )
-
-
-def files_of(said: str | tuple[str, ...]) -> tuple[str, ...]:
-    """Return files that may be a single one."""
-    return (said,) if isinstance(said, str) else said

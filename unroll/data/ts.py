@@ -12,8 +12,8 @@ from unroll.data.files import lines
 from unroll.data.frames import number_of
 from unroll.data.numbers import written
 from unroll.data.rows import Row
-from unroll.data.series import files_of
 from unroll.errors import DataError
+from unroll.params.columns import files_of
 from unroll.params.series import LONGEST, Ts
 
 

@@ -258,24 +258,45 @@ def median(train: Pairs, test: Pairs) -> float:
     return float(np.abs(wanted - np.median(known, axis=0)).mean())
 
 
-def ridge(train: Pairs, test: Pairs, unit: Unit | Literal["vectors"]) -> float:
+def seasonal_naive(pairs: Pairs, channel: int, season: int) -> float:
+    """Return the mean absolute error of saying what was so a season before, or two where that is not known yet.
+
+    Sources are vectors up to now, targets the numbers that follow; the same of training rows is what the mean absolute
+    scaled error is scaled by (Hyndman and Koehler 2006).
+
+    Args:
+        channel: the number of a vector that shows what is to be said.
+        season: after how many vectors it repeats itself.
+    """
+    errors = []
+    for source, target in pairs:
+        before_S, wanted_T = read(source)[-season:, channel], read(target)[:, 0]
+        errors.append(np.abs(wanted_T - np.resize(before_S, len(wanted_T))))
+    return float(np.concatenate(errors).mean())
+
+
+def ridge(train: Pairs, test: Pairs, unit: Unit | Literal["vectors", "lags"]) -> float:
     """Return the mean absolute error of ridge regression (Hoerl and Kennard 1970).
 
     A text is its words and pairs of words, or its runs of one to three letters, weighted by how rare they are. Vectors
-    are read one by one where each has its numbers; else a row is their mean, their spread, the first and the last.
+    are read one by one where each has its numbers; else a row is their mean, their spread, the first and the last. By
+    lags a row is all of its vectors, and all that follow are said at once: rows then are equally long.
     """
     rest, held_out = _nine_and_one(train)
     strength = min(STRENGTHS, key=lambda strength: _ridge_error(rest, held_out, unit, strength))
     return _ridge_error(train, test, unit, strength)
 
 
-def _ridge_error(train: Pairs, test: Pairs, unit: Unit | Literal["vectors"], strength: float) -> float:
+def _ridge_error(train: Pairs, test: Pairs, unit: Unit | Literal["vectors", "lags"], strength: float) -> float:
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import Ridge
 
     known, wanted = ([read(target) for _, target in pairs] for pairs in (train, test))
     sources = [[source for source, _ in pairs] for pairs in (train, test)]
-    if unit == "vectors":
+    if unit == "lags":
+        known, wanted = ([row.reshape(1, -1) for row in rows] for rows in (known, wanted))
+        known_X, asked_X = (np.stack([read(text).ravel() for text in texts]) for texts in sources)
+    elif unit == "vectors":
         each = any(len(numbers) > 1 for numbers in known)
         known_X, asked_X = (_frames(texts, each) for texts in sources)
     else:

@@ -185,6 +185,29 @@ def series(rows: Sequence[np.ndarray], titles: Sequence[str], path: Path) -> Non
     _save(figure, path)
 
 
+def forecasts(rows: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], path: Path) -> None:
+    """Draw what was, what came and what had been forecast, with its interval, each in axes of its own.
+
+    Args:
+        rows: (what was, S; what came, T; what was said of it, T x quantiles, ascending: the middle one is the answer).
+    """
+    columns = 2 if len(rows) > 1 else 1
+    lines = max(-(-len(rows) // columns), 1)
+    figure, grid = _figure(5.4 * columns, 2.2 * lines, lines, columns)
+    for axes in grid:
+        axes.set_axis_off()
+    for number, (axes, (before_S, came_T, said_TQ)) in enumerate(zip(grid, rows, strict=False)):
+        axes.set_axis_on()
+        ahead_T = np.arange(1, len(came_T) + 1)
+        axes.plot(np.arange(1 - len(before_S), 1), before_S, color=SOFT, linewidth=0.8, label="before")
+        axes.fill_between(ahead_T, said_TQ[:, 0], said_TQ[:, -1], color=ACCENT, alpha=0.25, linewidth=0)
+        axes.plot(ahead_T, came_T, color=INK, linewidth=1.0, label="came")
+        axes.plot(ahead_T, said_TQ[:, said_TQ.shape[1] // 2], color=ACCENT, linewidth=1.2, label="forecast")
+        if number == 0:
+            _legend(axes, "best")
+    _save(figure, path)
+
+
 def attention(maps: Sequence[Map], path: Path) -> None:
     """Draw where a model looked as it spoke, a heat map for each sentence."""
     columns = 2 if len(maps) > 1 else 1

@@ -9,6 +9,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from unroll.data.numbers import read
 from unroll.evaluate import plots
 from unroll.evaluate.curves import read_curves
 from unroll.evaluate.escaping import cell, markdown
+from unroll.evaluate.estimates import seasonal
 from unroll.evaluate.scores import LESS_IS_BETTER, Groups, Row, Scores
 from unroll.params.evaluate import Evaluate
 from unroll.params.pipeline import Recipe
@@ -54,8 +56,12 @@ def draw(scores: Scores, recipe: Recipe, params: Evaluate, reports: Path) -> Non
         plots.estimates(*scores.numbers, folder / "estimates.png")
     if scores.confusion:
         plots.confusion(*scores.confusion, folder / "confusion.png")
-    if isinstance(recipe.tokenize.source, Vectors):
-        chosen = scores.rows[:: max(len(scores.rows) // max(params.pictures, 1), 1)][: params.pictures]
+    spread = slice(None, None, max(len(scores.rows) // max(params.pictures, 1), 1))
+    if (known := seasonal(recipe)) and params.pictures:
+        shown = zip(scores.rows[spread], scores.answers[spread], strict=True)
+        plots.forecasts([_forecast(*one, *known) for one in shown][: params.pictures], folder / "forecasts.png")
+    elif isinstance(recipe.tokenize.source, Vectors):
+        chosen = scores.rows[spread][: params.pictures]
         said = [row["hypothesis"] for row in chosen]
         if isinstance(recipe.prepare.corpus, Series | Ts):
             plots.series([read(row["source"]) for row in chosen], list(map(runs, said)), folder / "series.png")
@@ -72,6 +78,13 @@ def stressed(scores: Scores) -> tuple[list[str], list[float], list[float]]:
     lost = [float(scores.report[f"stress.{name}_lost"]) for name in names]
     sign = -1 if scores.report["main"] in LESS_IS_BETTER else 1
     return [name.replace("_", " ") for name in names], under, [a + sign * b for a, b in zip(under, lost, strict=True)]
+
+
+def _forecast(row: Row, answer: Prediction, channel: int, season: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (what was for a season and two horizons, what came, what was said of it with its quantiles)."""
+    before_S, came_T = read(row["source"])[:, channel], read(row["references"][0])[:, 0]
+    said_TQ = cast(np.ndarray, answer.numbers_TWQ)[: len(came_T), 0]
+    return before_S[-season - 2 * len(came_T) :], came_T, said_TQ
 
 
 def scan(source: str) -> np.ndarray:

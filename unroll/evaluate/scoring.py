@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import singledispatch
 from pathlib import Path
+from typing import cast
 
 from unroll.evaluate import baselines, stress
 from unroll.evaluate.classes import classes, labels
-from unroll.evaluate.estimates import estimates
+from unroll.evaluate.estimates import estimates, seasonal
 from unroll.evaluate.scores import Scores, pairs_of, rounded
 from unroll.evaluate.sentences import sentences
 from unroll.evaluate.texts import drawn, running
 from unroll.params.evaluate import Beam, Estimate, Evaluate, Rank, Sample, Search, Tag
+from unroll.params.model import ForecasterParams
 from unroll.params.pipeline import Recipe
 from unroll.predict.predictor import Predictor
 from unroll.training.validation import accuracy, each_label, score_of, sentence_score
@@ -76,8 +78,14 @@ def _unit(recipe: Recipe) -> baselines.Unit:
 
 
 def _ridge(train: baselines.Pairs, test: baselines.Pairs, recipe: Recipe) -> float:
-    unit = "vectors" if recipe.tokenize.source.kind == "vectors" else _unit(recipe)
-    return baselines.ridge(train, test, unit)
+    if isinstance(recipe.model.head, ForecasterParams):
+        return baselines.ridge(train, test, "lags")
+    return baselines.ridge(train, test, "vectors" if recipe.tokenize.source.kind == "vectors" else _unit(recipe))
+
+
+def _seasonal_naive(train: baselines.Pairs, test: baselines.Pairs, recipe: Recipe) -> float:
+    channel, season = cast(tuple[int, int], seasonal(recipe))
+    return baselines.seasonal_naive(test, channel, season)
 
 
 def _majority(train: baselines.Pairs, test: baselines.Pairs, recipe: Recipe) -> float:
@@ -115,4 +123,5 @@ BASELINES: dict[str, Callable[[baselines.Pairs, baselines.Pairs, Recipe], float]
     "xz": _xz,
     "median": lambda train, test, recipe: baselines.median(train, test),
     "ridge": _ridge,
+    "seasonal_naive": _seasonal_naive,
 }

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 DRAWS = 2**20
 """Rows drawn at once for a bootstrap: some 30 MB."""
+FEWEST = 5
+"""blocks of rows"""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,12 @@ class Verdict:
 
 
 def paired_means(
-    before: Sequence[float], after: Sequence[float], weights: Sequence[float], resamples: int, seed: int
+    before: Sequence[float],
+    after: Sequence[float],
+    weights: Sequence[float],
+    resamples: int,
+    seed: int,
+    block: int = 1,
 ) -> Verdict:
     """Compare two systems on the same rows by resampling them, as `paired_bootstrap`; scores are means of values.
 
@@ -42,13 +49,16 @@ def paired_means(
         before: the champion's values; its score is sum(values) / sum(weights), and larger is better.
         after: the challenger's.
         weights: what each row weighs, for both.
+        block: rows in succession that are drawn together, as those of a series are no chance one by one: the circular
+            block bootstrap (Politis and Romano 1992). No longer than a part of the rows: chance needs `FEWEST`.
     """
     differences_N, weights_N = np.subtract(after, before), np.asarray(weights, np.float64)
     random, rows = np.random.default_rng(seed), len(weights_N)
-    at_once = max(1, DRAWS // rows)
+    block, at_once = max(min(block, rows // FEWEST), 1), max(1, DRAWS // rows)
     parts = []
     for first in range(0, resamples, at_once):
-        drawn_RN = random.integers(rows, size=(min(at_once, resamples - first), rows))
+        starts_RK = random.integers(rows, size=(min(at_once, resamples - first), -(-rows // block)))
+        drawn_RN = (starts_RK[..., None] + np.arange(block)).reshape(len(starts_RK), -1)[:, :rows] % rows
         parts.append(differences_N[drawn_RN].sum(1) / weights_N[drawn_RN].sum(1))
     delta = float(differences_N.sum() / weights_N.sum())
     return Verdict(delta, _chance(np.concatenate(parts), delta))

@@ -1,7 +1,7 @@
-"""A decoder says the target one token at a time, looking back at the memory.
+"""What answers step after step, looking back at the memory: a decoder says tokens, a forecaster real numbers.
 
-`step` is the specification, and what search calls. `unroll` is teacher forcing over a whole target; where no step
-depends on what came of the one before, it runs as one kernel call and one attention over all positions. A test holds
+`one` step is the specification, and what search calls. Teacher forcing goes over a whole target; where no step depends
+on what came of the one before, `sweep` does so in one kernel call and one attention over all positions. A test holds
 the two equal.
 """
 
@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from unroll.nn.attention import ATTENTIONS, CONTEXTS, Look, Memory, Policy
 from unroll.nn.cells import CELLS, State
+from unroll.nn.heads import Numbers
 from unroll.nn.layers import Stack
-from unroll.params.model import DecoderParams
+from unroll.params.model import DecoderParams, ForecasterParams, SpeakingParams
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class DecoderState:
         return DecoderState(layers, self.feed_BD[rows], keys, memory, *looked, self.steps)
 
 
-def bound(settings: DecoderParams) -> int | None:
+def bound(settings: SpeakingParams) -> int | None:
     """Return how far the attention of a decoder looks: the parameter that its class names, or None."""
     name = ATTENTIONS[settings.attention].bounded_by
     return None if name is None else cast(int, getattr(settings, name))
@@ -71,21 +72,95 @@ class Bridge(nn.Module):
         return tuple(tuple(parts[i * self.states : (i + 1) * self.states]) for i in range(self.layers))
 
 
-class Decoder(nn.Module):
-    """A recurrent decoder with attention, before its step (Bahdanau 2015) or after it (Luong 2015).
+class Steps(nn.Module):
+    """A recurrent layer that answers step after step, with attention before it (Bahdanau 2015) or after (Luong 2015).
 
-    With query `before`: context from the last state, then the step reads [embedding, context].
-    With query `after`: the step reads the embedding (and with input feeding the last attentional vector), then the
-    context from the new state. Either way the readout is r = tanh(W [state, context]), and the logits are E r + b;
+    With query `before`: context from the last state, then the step reads [input, context].
+    With query `after`: the step reads the input (and with input feeding the last attentional vector), then the context
+    from the new state. Either way the readout is r = tanh(W [state, context]); what is said is linear in it.
+
+    Args:
+        embedded: the width of an input.
+        memory_size: the width of a memory state.
+        settings: its section of the pipeline file.
+        dropout: of inputs, between layers and of readouts.
+        width: of a readout.
+    """
+
+    def __init__(self, embedded: int, memory_size: int, settings: SpeakingParams, dropout: float, width: int) -> None:
+        super().__init__()
+        self.before, self.input_feeding = settings.query == "before", settings.input_feeding
+        self.dropout = nn.Dropout(dropout)
+        self.context = CONTEXTS[settings.context](memory_size)
+        self.attention = ATTENTIONS[settings.attention](settings.hidden, memory_size, bound(settings))
+        fed = self.attention.context_size if self.before else width if self.input_feeding else 0
+        cell = CELLS[settings.cell]
+        widths = [embedded + fed] + [settings.hidden] * (settings.layers - 1)
+        self.stack = Stack([cell(wide, settings.hidden) for wide in widths], dropout, settings.residual)
+        self.bridge = Bridge(memory_size, settings.hidden, settings.layers, cell.states)
+        self.readout = nn.Linear(settings.hidden + self.attention.context_size, width)
+
+    def initial(self, memory: Memory, beams: int = 1) -> DecoderState:
+        """Return the state before the first step, with `beams` rows for each sentence."""
+        memory = replace(memory, context_BH=self.context(memory))
+        rows = torch.arange(len(memory.mask_BS), device=memory.mask_BS.device).repeat_interleave(beams)
+        feed_BD = memory.states_BSH.new_zeros(len(rows), self.readout.out_features if self.input_feeding else 0)
+        weights_BS = memory.states_BSH.new_zeros(len(rows), memory.mask_BS.shape[1])
+        scored_B = torch.zeros_like(rows)
+        layers = tuple(tuple(part[rows] for part in state) for state in self.bridge(memory.context_BH))
+        return DecoderState(layers, feed_BD, self.attention.prepare(memory), memory, weights_BS, scored_B, 0)
+
+    @property
+    def at_once(self) -> bool:
+        """Whether no step depends on what came of the one before but through the state: `sweep` serves."""
+        return not ((self.before and not self.attention.fixed) or self.input_feeding)
+
+    def sweep(self, x_BTD: Tensor, state: DecoderState) -> tuple[Tensor, Policy | None]:
+        """Return (readouts_BTD, a hard attention's choices) of all steps at once, where `at_once`."""
+        batch, steps = x_BTD.shape[:2]
+        steps_T = torch.arange(state.steps, state.steps + steps, device=x_BTD.device)
+        if self.before:  # a fixed context depends on no query: any will do
+            look = self.attention.attend(x_BTD, state.keys_BSH, state.memory, steps_T)
+            x_BTD = torch.cat([x_BTD, look.context_BTH], 2)
+        hidden_BTH, _ = self.stack.unroll(x_BTD, torch.full((batch,), steps), state.layers)
+        if not self.before:
+            look = self.attention.attend(hidden_BTH, state.keys_BSH, state.memory, steps_T)
+        return self.dropout(self._read_out(hidden_BTH, look.context_BTH)), look.policy
+
+    def one(self, x_BD: Tensor, state: DecoderState) -> tuple[Tensor, Policy | None, DecoderState]:
+        """Return (readout_BD, a hard attention's choice, the state) after one more input."""
+        if self.before:
+            look = self._attend(state.layers[-1][0], state)
+            hidden_BH, layers = self.stack.step(torch.cat([x_BD, look.context_BTH.flatten(0, 1)], 1), state.layers)
+        else:
+            hidden_BH, layers = self.stack.step(torch.cat([x_BD, state.feed_BD], 1), state.layers)
+            look = self._attend(hidden_BH, state)
+        readout_BD = self._read_out(hidden_BH, look.context_BTH.flatten(0, 1))
+        feed_BD = readout_BD if self.input_feeding else state.feed_BD
+        weights_BS, scored_B = look.weights_BTS.flatten(0, 1), look.scored_BT.flatten()
+        after = DecoderState(layers, feed_BD, state.keys_BSH, state.memory, weights_BS, scored_B, state.steps + 1)
+        return self.dropout(readout_BD), look.policy, after
+
+    def _attend(self, query_BH: Tensor, state: DecoderState) -> Look:
+        # The rows of one sentence are queries to one memory, which therefore is never copied.
+        query_BKH = query_BH.view(len(state.keys_BSH), -1, query_BH.shape[1])
+        steps_K = torch.full((query_BKH.shape[1],), state.steps, device=query_BH.device)
+        return self.attention.attend(query_BKH, state.keys_BSH, state.memory, steps_K)
+
+    def _read_out(self, hidden: Tensor, context: Tensor) -> Tensor:
+        return torch.tanh(self.readout(torch.cat([hidden, context], -1)))
+
+
+class Decoder(Steps):
+    """Says tokens: the logits are E r + b of a readout r.
+
     `tied`, r is as wide as an embedding and E is the embedding itself (Press and Wolf 2017), else r is as wide as a
     state.
 
     Args:
         embedding: ids -> vectors of `embedding.embedding_dim`.
         vocabulary: V, the number of tokens that can be said.
-        memory_size: the width of a memory state.
-        settings: its section of the pipeline file.
-        dropout: of embeddings, between layers and of readouts.
+        memory_size, settings, dropout: as in `Steps`.
         tied: whether the output layer is the embedding.
     """
 
@@ -98,34 +173,14 @@ class Decoder(nn.Module):
         dropout: float,
         tied: bool,
     ) -> None:
-        super().__init__()
         embedded = cast(int, embedding.embedding_dim)
         width = embedded if tied else settings.hidden
-        self.before, self.input_feeding = settings.query == "before", settings.input_feeding
+        super().__init__(embedded, memory_size, settings, dropout, width)
         self.embedding = embedding
-        self.dropout = nn.Dropout(dropout)
-        self.context = CONTEXTS[settings.context](memory_size)
-        self.attention = ATTENTIONS[settings.attention](settings.hidden, memory_size, bound(settings))
-        fed = self.attention.context_size if self.before else width if self.input_feeding else 0
-        cell = CELLS[settings.cell]
-        widths = [embedded + fed] + [settings.hidden] * (settings.layers - 1)
-        self.stack = Stack([cell(wide, settings.hidden) for wide in widths], dropout, settings.residual)
-        self.bridge = Bridge(memory_size, settings.hidden, settings.layers, cell.states)
-        self.readout = nn.Linear(settings.hidden + self.attention.context_size, width)
         self.logits = nn.Linear(width, vocabulary)
         nn.init.zeros_(self.logits.bias)
         if tied:
             self.logits.weight = cast(nn.Parameter, embedding.weight)
-
-    def initial(self, memory: Memory, beams: int = 1) -> DecoderState:
-        """Return the state before the first step, with `beams` rows for each sentence."""
-        memory = replace(memory, context_BH=self.context(memory))
-        rows = torch.arange(len(memory.mask_BS), device=memory.mask_BS.device).repeat_interleave(beams)
-        feed_BD = memory.states_BSH.new_zeros(len(rows), self.readout.out_features if self.input_feeding else 0)
-        weights_BS = memory.states_BSH.new_zeros(len(rows), memory.mask_BS.shape[1])
-        scored_B = torch.zeros_like(rows)
-        layers = tuple(tuple(part[rows] for part in state) for state in self.bridge(memory.context_BH))
-        return DecoderState(layers, feed_BD, self.attention.prepare(memory), memory, weights_BS, scored_B, 0)
 
     def step(self, ids_B: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """Return (logits_BV, state) after one more token of each row."""
@@ -134,8 +189,8 @@ class Decoder(nn.Module):
 
     def advance(self, ids_B: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """Return (readout_BD, state) after one more token of each row; the logits are linear in the readout."""
-        readout_BD, _, state = self._step(self._embed(ids_B), state)
-        return self.dropout(readout_BD), state
+        readout_BD, _, state = self.one(self._embed(ids_B), state)
+        return readout_BD, state
 
     def unroll(self, input_BT: Tensor, state: DecoderState) -> Tensor:
         """Return logits_BTV under teacher forcing."""
@@ -148,28 +203,17 @@ class Decoder(nn.Module):
         step before (scheduled sampling, Bengio 2015). No gradient passes through that choice. 0 is teacher forcing.
         """
         x_BTD = self._embed(input_BT)
-        if not ((self.before and not self.attention.fixed) or self.input_feeding or own):
-            return self._sweep(x_BTD, state)
+        if self.at_once and not own:
+            return self.sweep(x_BTD, state)
         readouts: list[Tensor] = []
         policies = []
         for x_BD in x_BTD.unbind(1):
             if own and readouts:
                 x_BD = self._mix(x_BD, readouts[-1], own)
-            readout_BD, policy, state = self._step(x_BD, state)
-            readouts.append(self.dropout(readout_BD))
+            readout_BD, policy, state = self.one(x_BD, state)
+            readouts.append(readout_BD)
             policies.append(policy)
         return torch.stack(readouts, 1), _join(policies)
-
-    def _sweep(self, x_BTD: Tensor, state: DecoderState) -> tuple[Tensor, Policy | None]:
-        batch, steps = x_BTD.shape[:2]
-        steps_T = torch.arange(state.steps, state.steps + steps, device=x_BTD.device)
-        if self.before:  # a fixed context depends on no query: any will do
-            look = self.attention.attend(x_BTD, state.keys_BSH, state.memory, steps_T)
-            x_BTD = torch.cat([x_BTD, look.context_BTH], 2)
-        hidden_BTH, _ = self.stack.unroll(x_BTD, torch.full((batch,), steps), state.layers)
-        if not self.before:
-            look = self.attention.attend(hidden_BTH, state.keys_BSH, state.memory, steps_T)
-        return self.dropout(self._readout(hidden_BTH, look.context_BTH)), look.policy
 
     def _mix(self, x_BD: Tensor, readout_BD: Tensor, own: float) -> Tensor:
         with torch.no_grad():
@@ -177,30 +221,86 @@ class Decoder(nn.Module):
         own_B1 = torch.rand(len(x_BD), 1, device=x_BD.device) < own
         return torch.where(own_B1, self._embed(said_B), x_BD)
 
-    def _step(self, x_BD: Tensor, state: DecoderState) -> tuple[Tensor, Policy | None, DecoderState]:
-        if self.before:
-            look = self._attend(state.layers[-1][0], state)
-            hidden_BH, layers = self.stack.step(torch.cat([x_BD, look.context_BTH.flatten(0, 1)], 1), state.layers)
-        else:
-            hidden_BH, layers = self.stack.step(torch.cat([x_BD, state.feed_BD], 1), state.layers)
-            look = self._attend(hidden_BH, state)
-        readout_BD = self._readout(hidden_BH, look.context_BTH.flatten(0, 1))
-        feed_BD = readout_BD if self.input_feeding else state.feed_BD
-        weights_BS, scored_B = look.weights_BTS.flatten(0, 1), look.scored_BT.flatten()
-        after = DecoderState(layers, feed_BD, state.keys_BSH, state.memory, weights_BS, scored_B, state.steps + 1)
-        return readout_BD, look.policy, after
-
-    def _attend(self, query_BH: Tensor, state: DecoderState) -> Look:
-        # The rows of one sentence are queries to one memory, which therefore is never copied.
-        query_BKH = query_BH.view(len(state.keys_BSH), -1, query_BH.shape[1])
-        steps_K = torch.full((query_BKH.shape[1],), state.steps, device=query_BH.device)
-        return self.attention.attend(query_BKH, state.keys_BSH, state.memory, steps_K)
-
     def _embed(self, ids: Tensor) -> Tensor:
         return self.dropout(self.embedding(ids))
 
-    def _readout(self, hidden: Tensor, context: Tensor) -> Tensor:
-        return torch.tanh(self.readout(torch.cat([hidden, context], -1)))
+
+class Forecaster(Steps):
+    """Says real numbers: each step reads those of the step before, at the first step zeros, the mean of train.
+
+    What it reads of its own is the middle quantile (as DeepAR reads a sample, Salinas et al. 2020).
+
+    Args:
+        width: W, the numbers of a step.
+        memory_size, settings, dropout: as in `Steps`.
+    Attributes:
+        numbers: what it makes of readouts.
+    """
+
+    def __init__(
+        self,
+        embedding: nn.Module,
+        width: int,
+        memory_size: int,
+        settings: ForecasterParams,
+        dropout: float,
+        tied: bool,
+    ) -> None:
+        super().__init__(width, memory_size, settings, dropout, settings.hidden)
+        self.season, self.channel = settings.season, settings.channel
+        self.numbers = Numbers(width, settings.hidden, settings)
+
+    def base(self, source_BSW: Tensor, lengths_B: Tensor, steps: int) -> Tensor:
+        """Return what is added to numbers, B x T x 1: what was a season before, less the mean of train; or zeros.
+
+        Of a source shorter than a season it is the whole source that repeats itself.
+        """
+        if self.season is None:
+            return source_BSW.new_zeros(len(source_BSW), steps, 1)
+        season_B1 = lengths_B.clamp(max=self.season)[:, None]
+        place_BT = lengths_B[:, None] - season_B1 + torch.arange(steps) % season_B1
+        before_BT = source_BSW[..., self.channel].gather(1, place_BT.to(source_BSW.device))
+        return before_BT[..., None] - self.numbers.mean_W
+
+    def read(self, targets_BTW: Tensor, state: DecoderState, own: float) -> tuple[Tensor, Policy | None]:
+        """Return (readouts_BTD, the policy of a hard attention in training); the numbers are linear in the readouts.
+
+        Args:
+            targets_BTW: raw numbers, less their base; behind the end of a row anything, or none.
+            own: with this probability an input is what the step before said, instead of the target there.
+        """
+        x_BTW = self.numbers.scaled(targets_BTW).nan_to_num()
+        x_BTW = torch.cat([torch.zeros_like(x_BTW[:, :1]), x_BTW[:, :-1]], 1)
+        if self.at_once and not own:
+            return self.sweep(x_BTW, state)
+        readouts: list[Tensor] = []
+        policies = []
+        for x_BW in x_BTW.unbind(1):
+            if own and readouts:
+                own_B1 = torch.rand(len(x_BW), 1, device=x_BW.device) < own
+                x_BW = torch.where(own_B1, self._middle(readouts[-1]), x_BW)
+            readout_BD, policy, state = self.one(x_BW, state)
+            readouts.append(readout_BD)
+            policies.append(policy)
+        return torch.stack(readouts, 1), _join(policies)
+
+    def forecast(self, state: DecoderState, steps: int) -> tuple[Tensor, Tensor]:
+        """Return (numbers_BTWQ less their base, where each step looked, weights_BTS), each step on the one before.
+
+        Inputs are all its own: what `read` does with `own` 1.
+        """
+        x_BW = state.layers[0][0].new_zeros(len(state.feed_BD), len(self.numbers.mean_W))
+        readouts, weights = [], []
+        for _ in range(steps):
+            readout_BD, _, state = self.one(x_BW, state)
+            x_BW = self._middle(readout_BD)
+            readouts.append(readout_BD)
+            weights.append(state.weights_BS)
+        return self.numbers.said(torch.stack(readouts, 1)), torch.stack(weights, 1)
+
+    def _middle(self, readout_BD: Tensor) -> Tensor:
+        said_BWQ = self.numbers.scaled_numbers(readout_BD)
+        return said_BWQ[..., said_BWQ.shape[-1] // 2]
 
 
 def _join(policies: list[Policy | None]) -> Policy | None:

@@ -16,12 +16,18 @@ from unroll.data.batches import Batch
 from unroll.errors import ParamsError
 from unroll.nn.attention import ATTENTIONS, CONTEXTS, Memory, Policy
 from unroll.nn.cells import CELLS, State
-from unroll.nn.decoders import Decoder, DecoderState
+from unroll.nn.decoders import Decoder, DecoderState, Forecaster
 from unroll.nn.encoders import ENCODERS, SequenceEncoder, VectorEncoder
 from unroll.nn.heads import Classifier, Regressor, Tagger
 from unroll.nn.layers import Frames, OneHot, Scaled, ScaledFrames, Table
 from unroll.nn.losses import linear_cross_entropy
-from unroll.params.model import ClassifierParams, DecoderParams, Model, RegressorParams, SequenceEncoderParams
+from unroll.params.model import (
+    ClassifierParams,
+    Model,
+    RegressorParams,
+    SequenceEncoderParams,
+    SpeakingParams,
+)
 from unroll.params.pipeline import Recipe
 from unroll.params.tokenize import Vectors
 
@@ -180,6 +186,37 @@ class Regression(Network):
         return Outcome(losses_N.mean(), losses_N.detach(), None, memory.final)
 
 
+class Forecast(Network):
+    """n-to-m where what is answered is numbers, each step of it on the one before."""
+
+    head: Forecaster  # type: ignore[assignment]  # which has no logits
+
+    def forward(
+        self,
+        batch: Batch,
+        candidates: Candidates | None = None,
+        own: float = 0.0,
+        start: tuple[State, ...] | None = None,
+        smoothing: float = 0.0,
+        class_weights_V: Tensor | None = None,
+    ) -> Outcome:
+        """Return how well a batch is answered. Who is not in training reads its own answers, as when it is asked."""
+        memory = self.encode(batch.source_BS, batch.source_lengths_B)
+        own = own if self.training else 1.0
+        mask_BT = batch.mask_BT
+        base_BT1 = self.head.base(batch.source_BS, batch.source_lengths_B, mask_BT.shape[1])
+        wanted_BTW = batch.output_BT - base_BT1
+        readouts_BTD, policy = self.head.read(wanted_BTW, self.head.initial(memory), own)
+        losses_N = self.head.numbers.losses(readouts_BTD[mask_BT], wanted_BTW[mask_BT])
+        chosen = (policy.log_probs_BT[mask_BT], policy.baselines_BT[mask_BT]) if policy else None
+        return Outcome(losses_N.mean(), losses_N.detach(), chosen, memory.final)
+
+    def forecast(self, source_BSW: Tensor, lengths_B: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+        """Return (numbers_BTWQ that follow sources, as the targets are; where each step looked, weights_BTS)."""
+        numbers_BTWQ, weights_BTS = self.head.forecast(self.head.initial(self.encode(source_BSW, lengths_B)), steps)
+        return numbers_BTWQ + self.head.base(source_BSW, lengths_B, steps)[..., None], weights_BTS
+
+
 class EncoderDecoder(Network):
     """One-to-n and n-to-m: a decoder that looks back at what the encoder leaves (Sutskever 2014, Bahdanau 2015)."""
 
@@ -229,12 +266,13 @@ class LanguageModel(Network):
         return self.head.logits(output_BH), replace(state, layers=layers)
 
 
-HEADS: dict[str, type[Classifier] | type[Tagger] | type[Regressor] | type[Decoder]] = {
+HEADS: dict[str, type[Classifier | Tagger | Regressor | Decoder | Forecaster]] = {
     "classifier": Classifier,
     "tagger": Tagger,
     "language_model": Tagger,
     "regressor": Regressor,
     "decoder": Decoder,
+    "forecaster": Forecaster,
 }
 
 
@@ -242,6 +280,7 @@ NETWORKS: dict[str, type[Network]] = {
     "decoder": EncoderDecoder,
     "language_model": LanguageModel,
     "regressor": Regression,
+    "forecaster": Forecast,
 }
 """{head: how it goes with an encoder}; the others answer from the memory alone"""
 
@@ -256,20 +295,20 @@ def check(recipe: Recipe) -> None:
     named: list[tuple[str, str, Mapping[str, object]]] = [("head.kind", head.kind, HEADS)]
     if isinstance(encoder, SequenceEncoderParams):
         named.append(("encoder.cell", encoder.cell, CELLS))
-    if isinstance(head, ClassifierParams | DecoderParams | RegressorParams) and head.context:
+    if isinstance(head, ClassifierParams | SpeakingParams | RegressorParams) and head.context:
         named.append(("head.context", head.context, CONTEXTS))
-    if isinstance(head, DecoderParams):
+    if isinstance(head, SpeakingParams):
         named += [("head.cell", head.cell, CELLS), ("head.attention", head.attention, ATTENTIONS)]
     for place, name, known in named:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             fix = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(known)}"
             raise ParamsError(f"model.{place}: '{name}' is not known; {fix}")
-    if isinstance(head, DecoderParams):
+    if isinstance(head, SpeakingParams):
         _check_attention(head, recipe.model)
 
 
-def _check_attention(head: DecoderParams, model: Model) -> None:
+def _check_attention(head: SpeakingParams, model: Model) -> None:
     kind = ATTENTIONS[head.attention]
     for name, value in (("window", head.window), ("positions", head.positions)):
         if (kind.bounded_by == name) != (value is not None):
@@ -319,7 +358,8 @@ def _embedding(recipe: Recipe, side: str, size: int, vectors: np.ndarray | None)
 
 def scaled(model: Network, recipe: Recipe) -> dict[str, Scaled]:
     """Return {side: the part of a model that is to take the scale of its training vectors}."""
-    parts = {"source": model.encoder.embedding, "target": model.head}
+    head: Any = model.head
+    parts = {"source": model.encoder.embedding, "target": head if isinstance(head, Scaled) else head.numbers}
     kinds = {"source": recipe.tokenize.source, "target": recipe.tokenize.target}
     return {side: cast(Scaled, parts[side]) for side, kind in kinds.items() if isinstance(kind, Vectors) and kind.scale}
 

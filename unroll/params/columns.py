@@ -22,6 +22,17 @@ Column = Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)]
 """its number, from 0, or its name in the header"""
 Files = RelativePath | Annotated[tuple[RelativePath, ...], Field(min_length=1)]
 """a file, or several that are read one after another"""
+
+
+def files_of(said: Files) -> tuple[str, ...]:
+    """Return files that may be a single one.
+
+    >>> files_of("a.csv"), files_of(("a.csv", "b.csv"))
+    (('a.csv',), ('a.csv', 'b.csv'))
+    """
+    return (said,) if isinstance(said, str) else said
+
+
 Header = Literal[True, False, "auto"]
 """whether the first line names the columns; auto: told by what stands below it, and said when it does"""
 

@@ -81,6 +81,7 @@ class Evaluate(Section):
             "xz",
             "median",
             "ridge",
+            "seasonal_naive",
         ]
         | None
     )

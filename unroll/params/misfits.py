@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from unroll.params.model import (
     DecoderParams,
+    ForecasterParams,
+    NumericParams,
     RegressorParams,
     SequenceEncoderParams,
+    SpeakingParams,
     VectorEncoderParams,
 )
 from unroll.params.prepare import FORMATS, Aligned, Csv, Jsonl, Lines, OwnCorpus, Table, Tsv
@@ -138,13 +141,53 @@ MISFITS = (
     Misfit(
         lambda p: isinstance(p.prepare.corpus, Series) and p.prepare.corpus.each_frame != p.model.head.each_position,
         "prepare.corpus.answer must be 'labels' or 'numbers' in the shape n_to_n, where each frame is answered, and "
-        "'label' or 'number' in the others",
+        "'label', 'number' or 'ahead' in the others",
+    ),
+    Misfit(
+        lambda p: (
+            isinstance(p.prepare.corpus, Series)
+            and (p.prepare.corpus.answer == "ahead") != isinstance(p.model.head, ForecasterParams)
+        ),
+        "prepare.corpus.answer 'ahead' and model.head.kind 'forecaster' go together: what follows a window is said",
+    ),
+    Misfit(
+        lambda p: (
+            isinstance(p.prepare.corpus, Series)
+            and isinstance(p.model.head, ForecasterParams)
+            and p.prepare.corpus.horizon != p.model.head.horizon
+        ),
+        "model.head.horizon must be prepare.corpus.horizon: the steps of an answer",
+    ),
+    Misfit(
+        lambda p: (
+            isinstance(p.model.head, ForecasterParams)
+            and p.model.head.season is not None
+            and not (
+                isinstance(p.tokenize.source, Vectors)
+                and p.model.head.channel < p.tokenize.source.width
+                and isinstance(p.tokenize.target, Vectors)
+                and p.tokenize.target.width == 1
+                and not p.model.reverse_source
+            )
+        ),
+        "model.head.season looks back in one channel of the source for one number: model.head.channel must be below "
+        "tokenize.source.width, tokenize.target.width 1, and model.reverse_source false",
+    ),
+    Misfit(
+        lambda p: (
+            isinstance(p.model.head, ForecasterParams)
+            and p.model.head.season is not None
+            and isinstance(p.prepare.corpus, Series)
+            and p.model.head.channel != p.prepare.corpus.target_channel
+        ),
+        "model.head.channel must be the place of prepare.corpus.target among the channels, counted from 0; where it is "
+        "not among them, set model.head.season null",
     ),
     Misfit(
         lambda p: (
             isinstance(p.prepare.corpus, Series) and p.prepare.corpus.numeric != isinstance(p.tokenize.target, Vectors)
         ),
-        "prepare.corpus.answer 'number' or 'numbers' and tokenize.target.kind 'vectors' go together",
+        "prepare.corpus.answer 'number', 'numbers' or 'ahead' and tokenize.target.kind 'vectors' go together",
     ),
     Misfit(
         lambda p: (
@@ -219,8 +262,8 @@ MISFITS = (
         "train.bleu_tokenizer is needed where texts become texts: set 13a, or zh or char for scripts without spaces",
     ),
     Misfit(
-        lambda p: p.train.scheduled_sampling > 0 and not isinstance(p.model.head, DecoderParams),
-        "train.scheduled_sampling is for a decoder: set 0.0",
+        lambda p: p.train.scheduled_sampling > 0 and not isinstance(p.model.head, SpeakingParams),
+        "train.scheduled_sampling is for a decoder or a forecaster: set 0.0",
     ),
     Misfit(
         lambda p: isinstance(p.model.encoder, VectorEncoderParams) and _steps(p) != 1,
@@ -228,7 +271,7 @@ MISFITS = (
         "for a sequence take kind 'sequence'",
     ),
     Misfit(
-        lambda p: isinstance(p.model.head, DecoderParams) and _steps(p) == 1 and p.model.head.attention not in FIXED,
+        lambda p: isinstance(p.model.head, SpeakingParams) and _steps(p) == 1 and p.model.head.attention not in FIXED,
         "model.head.attention has no memory to look back at where the source is one step: set 'final' or 'none'",
     ),
     Misfit(
@@ -236,8 +279,15 @@ MISFITS = (
         "model.reverse_source would part the answers from their positions: set false",
     ),
     Misfit(
-        lambda p: p.model.tied and (p.model.head.family in ("classifier", "regressor") or p.embed.kind == "one_hot"),
-        "model.tied needs embeddings of the target, which a classifier, a regressor and one_hot have not: set false",
+        lambda p: (
+            p.model.tied
+            and (
+                p.model.head.family == "classifier"
+                or isinstance(p.model.head, NumericParams)
+                or p.embed.kind == "one_hot"
+            )
+        ),
+        "model.tied needs embeddings of the target, which a classifier, numbers and one_hot have not: set false",
     ),
     Misfit(
         lambda p: p.model.tied and p.model.head.each_position and not p.tokenize.joint,
@@ -248,8 +298,9 @@ MISFITS = (
         "model.tied needs model.encoder.hidden and embed.dimensions to be equal: the output layer is the embedding",
     ),
     Misfit(
-        lambda p: isinstance(p.tokenize.target, Vectors) != isinstance(p.model.head, RegressorParams),
-        "tokenize.target.kind 'vectors' and model.head.kind 'regressor' go together: numbers are what it answers",
+        lambda p: isinstance(p.tokenize.target, Vectors) != isinstance(p.model.head, NumericParams),
+        "tokenize.target.kind 'vectors' and model.head.kind 'regressor' or 'forecaster' go together: numbers are what "
+        "these answer",
     ),
     Misfit(
         lambda p: isinstance(p.model.head, RegressorParams) and p.model.head.each_position != (p.shape == "n_to_n"),
@@ -257,10 +308,10 @@ MISFITS = (
     ),
     Misfit(
         lambda p: (
-            isinstance(p.model.head, RegressorParams)
+            isinstance(p.model.head, NumericParams)
             and (p.train.select_by != "loss" or p.train.sampled_softmax > 0 or p.train.label_smoothing > 0)
         ),
-        "a regressor has no labels: set train.select_by 'loss', sampled_softmax 0 and label_smoothing 0.0",
+        "numbers have no labels: set train.select_by 'loss', sampled_softmax 0 and label_smoothing 0.0",
     ),
     Misfit(
         lambda p: p.model.tied and p.embed.frozen,

@@ -73,12 +73,11 @@ class LanguageModelParams(HeadParams):
     kind: Literal["language_model"]
 
 
-class DecoderParams(HeadParams):
-    """An answer of any length, one token after another."""
+class SpeakingParams(HeadParams):
+    """What heads have that answer step after step, looking back at the memory."""
 
-    kind: Literal["decoder"]
     context: Name
-    """C, from which the decoder starts: as in ClassifierParams"""
+    """C, from which the first step starts: as in ClassifierParams"""
     cell: Name
     hidden: Size
     layers: Depth
@@ -89,23 +88,26 @@ class DecoderParams(HeadParams):
     positions: Size | None
     """source positions, from the first, that location and hard have weights for; null for the others"""
     query: Literal["before", "after"]
-    """the state that looks back: from before the decoder's step (Bahdanau) or from after it (Luong)"""
+    """the state that looks back: from before the step (Bahdanau) or from after it (Luong)"""
     input_feeding: bool
     """with query after: the last attentional vector is part of the next input"""
 
     @model_validator(mode="after")
-    def _fits(self) -> DecoderParams:
+    def _fits(self) -> SpeakingParams:
         if self.input_feeding and self.query == "before":
             raise ValueError("input_feeding goes with query 'after': with 'before' the context is fed anyway")
         return self
 
 
-class RegressorParams(HeadParams):
-    """Real numbers: from C, or from the state at each position. The target is vectors, learnt on the scale of train."""
+class DecoderParams(SpeakingParams):
+    """An answer of any length, one token after another."""
 
-    kind: Literal["regressor"]
-    context: Name | None
-    """C, as in ClassifierParams; null: an answer at each position of the source"""
+    kind: Literal["decoder"]
+
+
+class NumericParams(HeadParams):
+    """What heads have that answer in real numbers, learnt on the scale of train. The target is vectors."""
+
     loss: Literal["squared", "absolute", "huber"]
     """of a number, in standard deviations of train; huber is squared below 1 and absolute above (Huber 1964)"""
     quantiles: Annotated[tuple[Fraction, ...], Field(min_length=1)] | None
@@ -113,15 +115,36 @@ class RegressorParams(HeadParams):
     being the answer and the outer ones its interval; null: one number, by `loss`"""
 
     @model_validator(mode="after")
-    def _in_order(self) -> RegressorParams:
+    def _in_order(self) -> NumericParams:
         levels = self.quantiles or (0.5,)
         if list(levels) != sorted(set(levels)) or len(levels) % 2 == 0 or not all(0 < level < 1 for level in levels):
             raise ValueError(f"quantiles {list(levels)} must ascend from above 0 and be odd in number: [0.1, 0.5, 0.9]")
         return self
 
+
+class RegressorParams(NumericParams):
+    """Real numbers: from C, or from the state at each position."""
+
+    kind: Literal["regressor"]
+    context: Name | None
+    """C, as in ClassifierParams; null: an answer at each position of the source"""
+
     @property
     def each_position(self) -> bool:
         return self.context is None
+
+
+class ForecasterParams(NumericParams, SpeakingParams):
+    """Real numbers one step after another, each step reading what the one before said."""
+
+    kind: Literal["forecaster"]
+    horizon: Size
+    """steps of an answer"""
+    season: Size | None
+    """what is learnt is how far a number is from that of so many source positions before: with 24, an hour from that of
+    the day before; null: the number itself"""
+    channel: Annotated[int, Field(ge=0)]
+    """the number of a source vector that shows what is forecast, counted from 0; of no use without a season"""
 
 
 class OwnHead(HeadParams):
@@ -144,6 +167,7 @@ HEADS = {
     "language_model": LanguageModelParams,
     "decoder": DecoderParams,
     "regressor": RegressorParams,
+    "forecaster": ForecasterParams,
 }
 
 
@@ -161,6 +185,7 @@ Head = Annotated[
     | Annotated[LanguageModelParams, Tag("language_model")]
     | Annotated[DecoderParams, Tag("decoder")]
     | Annotated[RegressorParams, Tag("regressor")]
+    | Annotated[ForecasterParams, Tag("forecaster")]
     | Annotated[OwnHead, Tag("own")],
     Discriminator(_kind),
 ]

@@ -22,7 +22,16 @@ def renewed(recipe: Any) -> Any:
     if "machine" not in recipe:
         return recipe
     recipe = recipe | {name: known | recipe[name] for name, known in LATER.items()}
+    recipe = recipe | {"prepare": _told_nothing_ahead(recipe.get("prepare"))}
     return recipe | {"tokenize": recipe["tokenize"] | {side: _scaled(recipe, side) for side in SCALES}}
+
+
+def _told_nothing_ahead(section: Any) -> Any:
+    """Return a section whose long tables say what is forecast of them, which before was nothing."""
+    if not isinstance(section, dict):
+        return section
+    forecast = {"horizon": None, "season": None} if section.get("format") == "series" else {}
+    return forecast | {name: _told_nothing_ahead(value) for name, value in section.items()}
 
 
 def _scaled(recipe: dict[str, Any], side: str) -> Any:

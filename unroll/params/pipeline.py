@@ -18,6 +18,7 @@ from unroll.params.noise import Noise
 from unroll.params.prepare import FORMATS, OwnCorpus, Prepare
 from unroll.params.register import Register
 from unroll.params.sections import RelativePath, Section
+from unroll.params.series import Series
 from unroll.params.tokenize import Tokenize
 from unroll.params.train import Machine, Train
 from unroll.shapes import READS_ON, SHAPES, sides
@@ -92,4 +93,11 @@ class Pipeline(Recipe):
         if head not in ASKINGS[kind].heads:
             fitting = " or ".join(f"'{asking.kind}'" for asking in able(head))
             raise ValueError(f"evaluate.search.kind '{kind}' cannot ask a {head}: set {fitting}")
+        corpus = self.prepare.corpus
+        shown = isinstance(corpus, Series) and corpus.horizon and corpus.target_channel is not None
+        if self.evaluate.baseline == "seasonal_naive" and not shown:
+            raise ValueError(
+                "evaluate.baseline 'seasonal_naive' says again what was: it needs prepare.corpus.format 'series' with "
+                "answer 'ahead' and the target among the channels; set another"
+            )
         return self

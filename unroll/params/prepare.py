@@ -222,6 +222,11 @@ class Prepare(Section):
     """keep this many rows of the whole corpus, chosen by hash; null keeps all"""
     split: Annotated[GroupedSplit | OfficialSplit, Field(discriminator="kind")]
 
+    @property
+    def tested(self) -> Corpus:
+        """Where the test rows come from."""
+        return self.split.test if isinstance(self.split, OfficialSplit) else self.corpus
+
     @model_validator(mode="after")
     def _parts_in_time(self) -> Prepare:
         if isinstance(self.split, OfficialSplit):

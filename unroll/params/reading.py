@@ -7,7 +7,7 @@ A pipeline file is complete: nothing here has a default, so whatever shapes a re
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -284,6 +284,19 @@ def _read_json(path: Path) -> Any:
 def dump(section: Section) -> dict[str, Any]:
     """Return what `parse` would turn into an equal section; what its file left out is not in it either."""
     return section.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+def leaves(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield ("section.parameter", value) for every value of nested sections.
+
+    >>> dict(leaves({"train": {"updates": 9}, "shape": "n_to_m"}))
+    {'train.updates': 9, 'shape': 'n_to_m'}
+    """
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from leaves(value, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", value
 
 
 def tuples(value: Any) -> Any:

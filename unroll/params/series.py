@@ -37,8 +37,14 @@ class Series(Section):
     target: Column
     target_names: dict[str, str] | None
     """what the cells of the target stand for"""
-    answer: Literal["label", "labels", "number", "numbers"]
-    """what the target is: a label or a number for a sequence, the same in all of its rows; or one for each frame"""
+    answer: Literal["label", "labels", "number", "numbers", "ahead"]
+    """what the target is: a label or a number for a sequence, the same in all of its rows; or one for each frame; or
+    the numbers of the frames that follow a window, `horizon` of them"""
+    horizon: Annotated[int, Field(ge=1, le=LONGEST)] | None
+    """frames that are forecast; null but where `answer` is ahead"""
+    season: Count | None
+    """frames after which a forecast target repeats itself, as 24 hours: errors are held against those of saying what
+    was then; null: against those of saying what was last"""
     group: ColumnOrColumns | None
     """sequences that share it, of one subject, machine or day, never stand in train and test; null: each is its own"""
     part: tuple[Share, Share] | None
@@ -57,7 +63,19 @@ class Series(Section):
     @property
     def numeric(self) -> bool:
         """Whether answers are numbers."""
-        return self.answer in ("number", "numbers")
+        return self.answer in ("number", "numbers", "ahead")
+
+    @property
+    def relatives(self) -> int:
+        """How many rows in succession share frames, or a season: they are not drawn by chance one by one."""
+        if self.window is None or self.step is None:
+            return 1
+        return -(-max(self.window + (self.horizon or 0), self.season or 0) // self.step)
+
+    @property
+    def target_channel(self) -> int | None:
+        """The channel that shows what the target was until now, counted from 0; None where none does."""
+        return self.channels.index(self.target) if self.target in self.channels else None
 
     @model_validator(mode="after")
     def _fits(self) -> Series:
@@ -67,7 +85,9 @@ class Series(Section):
             raise ValueError(f"step {self.step} would leave frames out between windows of {self.window}")
         if self.most_gap and self.time is None:
             raise ValueError("most_gap is a time: name the column of time, or set null")
-        for name, column in (("target", self.target), *(("id", one) for one in several(self.id))):
+        self._fits_ahead()
+        told = () if self.answer == "ahead" else (("target", self.target),)
+        for name, column in (*told, *(("id", one) for one in several(self.id))):
             if column in self.channels:
                 raise ValueError(f"{name} '{column}' is one of the channels: the answer would be given away")
         if len(set(self.channels)) < len(self.channels):
@@ -75,6 +95,17 @@ class Series(Section):
         if self.part and self.part[0] >= self.part[1]:
             raise ValueError(f"part {list(self.part)} is empty: write where it begins and where it ends: [0.0, 0.8]")
         return self
+
+    def _fits_ahead(self) -> None:
+        if (self.answer == "ahead") != (self.horizon is not None):
+            raise ValueError("answer 'ahead' and horizon go together: say how many frames, or set horizon null")
+        if self.horizon and self.window is None:
+            raise ValueError("answer 'ahead' needs a window: the frames from which those that follow are forecast")
+        if self.season and (self.target_channel is None or not self.horizon or self.season > (self.window or 0)):
+            raise ValueError(
+                "season is for answer 'ahead', with the target among the channels and a window no shorter than a "
+                "season: set it so, or season null"
+            )
 
 
 class Ts(Section):

@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from unroll.data.batches import source_batch
 from unroll.data.ids import EOS, GO, Items
 from unroll.errors import ParamsError
 from unroll.nn.attention import Memory
 from unroll.nn.heads import Regressor
-from unroll.nn.model import EncoderDecoder
+from unroll.nn.model import EncoderDecoder, Forecast
 from unroll.params.evaluate import Beam, Estimate, Rank, Sample, Search, Tag
 from unroll.predict.repeats import Unrepeated
 from unroll.predict.search import Hypothesis, Step, beam_search, chooser, greedy, sample
@@ -220,11 +221,20 @@ def _(search: Tag, predictor: Any, asked: Asked) -> list[list[Hypothesis]]:
 
 @answer.register
 def _(search: Estimate, predictor: Any, asked: Asked) -> list[list[Hypothesis]]:
-    """Return the numbers that a regressor says, once or at each position."""
+    """Return the numbers that a regressor says, once or at each position; or those of a forecaster, step by step."""
+    settings, model = predictor.recipe.model, predictor.model
+    if isinstance(model, Forecast):
+        source_BSW, lengths_B = source_batch(asked.rows, settings.reverse_source)
+        device = next(model.parameters()).device
+        found = model.forecast(source_BSW.to(device), lengths_B, settings.head.horizon)
+        return [
+            [Hypothesis([], 0.0, weights_TS[:, : len(row)], numbers_TWQ=numbers_TWQ)]
+            for row, numbers_TWQ, weights_TS in zip(asked.rows, *(part.cpu().numpy() for part in found), strict=True)
+        ]
     memory, _ = predictor.memory(asked.rows)
-    head = cast(Regressor, predictor.model.head)
+    head = cast(Regressor, model.head)
     numbers_BTWQ = head.said(head(memory)).cpu().numpy()
-    counts = [len(row) if predictor.recipe.model.head.each_position else 1 for row in asked.rows]
+    counts = [len(row) if settings.head.each_position else 1 for row in asked.rows]
     return [
         [Hypothesis([], 0.0, np.zeros((0, len(row))), numbers_TWQ=numbers_TWQ[:count])]
         for row, count, numbers_TWQ in zip(asked.rows, counts, numbers_BTWQ, strict=True)

@@ -88,12 +88,14 @@ class Answers(NamedTuple):
         stress: {slip: to the rows with it}.
         bleu_tokenizer: by which BLEU parts them, should they be compared by it.
         tags: whether each is several labels, parted by spaces.
+        block: rows in succession that are drawn together when chance is asked.
     """
 
     rows: list[Row]
     stress: dict[str, list[Row]]
     bleu_tokenizer: str = "13a"
     tags: bool = False
+    block: int = 1
 
 
 def answers(evaluation: Path) -> Answers:

@@ -8,7 +8,7 @@ import json
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from rich.text import Text
 
 from unroll.errors import ParamsError
 from unroll.folders import PIPELINE_FILES, Folders
+from unroll.params.reading import leaves
 from unroll.registry import card
 from unroll.registry.champions import known_versions
 from unroll.registry.tracking import asking
@@ -131,15 +132,9 @@ def _of_files(root: Path, pipeline: str, name: str) -> Entry:
     machine = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8")).get("machine", {})
     written = yaml.safe_load(file.read_text(encoding="utf-8")) | {"machine": machine}
     scores = {key: card.shown(value) for key, value in card.main_scores(card.scores(folders.reports)).items()}
-    return Entry(name, scores, dict(_dotted(written, "")) | card.facts(folders.reports))
-
-
-def _dotted(values: dict[str, Any], before: str) -> Iterator[tuple[str, str]]:
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from _dotted(value, f"{before}{key}.")
-        else:
-            yield f"{before}{key}", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    values = {key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+              for key, value in leaves(written)}  # fmt: skip
+    return Entry(name, scores, values | card.facts(folders.reports))
 
 
 def _git(root: Path, *arguments: str) -> bytes:

@@ -191,7 +191,8 @@ def _difference(
     if old == new:  # where nothing differs no chance has to be asked
         return significance.Verdict(0.0, 1.0)
     if valued:
-        return significance.paired_means(old, new, [row["weight"] for row in after], params.resamples, params.seed)
+        weights = [row["weight"] for row in after]
+        return significance.paired_means(old, new, weights, params.resamples, params.seed, answers.block)
     references = [row["references"] for row in after]
     if main in significance.COUNTS:
         before_NK3, after_NK3 = (

@@ -13,6 +13,7 @@ from unroll.artifacts import lineage, origin
 from unroll.folders import Folders, own
 from unroll.params.evaluate import Evaluate, Search
 from unroll.params.register import Register
+from unroll.params.series import Series
 from unroll.registry import card, held
 from unroll.registry.contest import CHALLENGER, judge
 from unroll.registry.names import CHAMPION, lost
@@ -68,7 +69,9 @@ def register(evaluate: Evaluate, params: Register, folders: Folders, run: str) -
     digests = lineage.verify(folders.model, folders.evaluation)
     recipe, scores = lineage.read_recipe(folders.model), _main_scores(folders)
     answers = card.answers(folders.evaluation)._replace(
-        bleu_tokenizer=recipe.train.bleu_tokenizer or "13a", tags=recipe.model.head.each_position
+        bleu_tokenizer=recipe.train.bleu_tokenizer or "13a",
+        tags=recipe.model.head.each_position,
+        block=recipe.prepare.tested.relatives if isinstance(recipe.prepare.tested, Series) else 1,
     )
     turn = processes.alone(own(root()) / "locks" / "registry", "the registry", TURN_SECONDS)
     with turn if artifact_folder() else nullcontext(), reaching() as client:

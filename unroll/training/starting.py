@@ -7,7 +7,7 @@ model lacks keeps what it would have begun with otherwise. All else has to have 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from unroll.data.tokenizers import ItemReader, Tokenizer
 from unroll.errors import ParamsError
 from unroll.nn.model import Network, build
 from unroll.params.pipeline import Recipe
-from unroll.params.reading import dump
+from unroll.params.reading import dump, leaves
 from unroll.predict import checkpoints
 from unroll.predict.checkpoints import Checkpoint
 from unroll.shapes import SIDES
@@ -196,20 +196,12 @@ def _shares(tokenized: Path, side: str, reader: ItemReader, here: list[int]) -> 
 
 def _fix(tensor: str, ours: Recipe, found: Checkpoint) -> str:
     """Return the end of a message about a tensor: the parameters it depends on in which two recipes differ."""
-    mine, known = (dict(_leaves(dump(one))) for one in (ours, found.recipe))
+    mine, known = (dict(leaves(dump(one))) for one in (ours, found.recipe))
     shaping = SHAPING if tensor.startswith("head.") else SHAPING_ENCODER
     names = [name for name in mine.keys() | known.keys() if shaping.fullmatch(name)]
     apart = [name for name in sorted(names, reverse=True) if mine.get(name) != known.get(name)]
     told = ", ".join(f"{name} is {mine.get(name)} here and {known.get(name)} there" for name in apart[:NAMED])
     return f": {told or 'they are of another kind'}; make them alike, or name what to take in train.start_parts"
-
-
-def _leaves(values: Mapping[str, object], before: str = "") -> Iterator[tuple[str, object]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{before}{key}.")
-        else:
-            yield f"{before}{key}", value
 
 
 def _text(shape: tuple[int, ...]) -> str:

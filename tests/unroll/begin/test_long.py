@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,10 @@ def write(folder: Path, rows: list[list[object]], delimiter: str = ",") -> Path:
     return path
 
 
-def seen(folder: Path, header: list[str], rows: list[list[object]], target: str | None = None) -> Long | None:
-    return long.look(write(folder, [header, *rows]), ",", True, target)
+def seen(
+    folder: Path, header: list[str], rows: list[list[object]], target: str | None = None, ahead: bool = False
+) -> Long | None:
+    return long.look(write(folder, [header, *rows]), ",", True, target, ahead)
 
 
 def corpus(found: Long | None) -> dict[str, Any]:
@@ -45,7 +48,8 @@ def test_an_id_a_time_channels_and_a_class_that_each_sequence_has(tmp_path: Path
     assert found.corpus == {
         "format": "series", "file": "mine.csv", "delimiter": ",", "header": True, "where": None, "id": "utterance",
         "time": "time", "most_gap": None, "channels": ["c1", "c2"], "missing": None, "target": "speaker",
-        "target_names": None, "answer": "label", "group": None, "part": None, "window": None, "step": None,
+        "target_names": None, "answer": "label", "horizon": None, "season": None,
+        "group": None, "part": None, "window": None, "step": None,
     }  # fmt: skip
     assert "30 sequences of 7 to 26 frames: told apart by 'utterance'; 'time' is their time" in found.said[0]
 
@@ -59,7 +63,7 @@ def test_numbers_that_begin_again_with_each_speaker_need_both(tmp_path: Path) ->
     again = [["abc"[int(n) // 10], int(n) % 10, *rest] for n, *rest, _ in UTTERANCES]
     found = corpus(seen(tmp_path, ["speaker", "take", "t", "c1", "c2"], again))
     assert (found["id"], found["time"], found["target"]) == (["speaker", "take"], "t", "speaker")
-    bare = long.look(write(tmp_path, again), ",", False, None)
+    bare = long.look(write(tmp_path, again), ",", False, None, False)
     assert (corpus(bare)["id"], corpus(bare)["channels"], corpus(bare)["target"]) == ([0, 1], [3, 4], 0)
 
 
@@ -88,6 +92,42 @@ def test_a_number_of_each_sequence_is_estimated(tmp_path: Path) -> None:
     assert found is not None
     assert (found.kind, found.corpus["answer"], found.corpus["target"]) == ("quantities", "number", "life")
     assert found.corpus["time"] == "cycle", "it counts up in each"
+
+
+def hourly(hours: int) -> list[list[object]]:
+    return [[f"2026-{1 + n // 672:02}-{1 + n // 24 % 28:02} {n % 24:02}:00", n % 5, number()] for n in range(hours)]
+
+
+def test_numbers_in_time_are_forecast_a_season_ahead(tmp_path: Path) -> None:
+    found = seen(tmp_path, ["when", "heat", "demand"], hourly(3000))
+    assert found is not None
+    assert (found.kind, found.in_time) == ("ahead", True)
+    made = found.corpus
+    assert (made["target"], made["channels"], made["horizon"], made["season"]) == ("demand", ["heat", "demand"], 24, 24)
+    assert (made["window"], made["step"]) == (168, 1)
+    assert [part["step"] for part in long.in_time(made).values()] == [1, 24, 24]
+    assert "to be said: 'demand', which is forecast, 24 frames ahead" in found.said[1]
+    other = corpus(seen(tmp_path, ["when", "heat", "demand"], hourly(3000), target="heat", ahead=True))
+    assert (other["target"], other["channels"]) == ("heat", ["demand", "heat"]), "though there are but five of them"
+
+
+@pytest.mark.parametrize(
+    ("step", "season"), [(900, 96), (86_400, 7), (2_629_800, 12), (60, 60), (7, None)],
+    ids=["quarters of an hour", "days", "months", "minutes", "sevens of seconds"],
+)  # fmt: skip
+def test_the_step_of_time_tells_the_season(tmp_path: Path, step: int, season: int | None) -> None:
+    start = datetime(2020, 1, 1, tzinfo=UTC)
+    rows = [[(start + timedelta(seconds=step * n)).isoformat(), number()] for n in range(4000)]
+    made = corpus(seen(tmp_path, ["time", "y"], rows))
+    assert (made["season"], made["horizon"]) == (season, season or 16)
+
+
+def test_many_series_are_parted_by_which_they_are(tmp_path: Path) -> None:
+    rows = [[f"shop {shop}", f"2026-01-01 {hour % 24:02}:{hour // 24:02}", number()] for shop in range(12)
+            for hour in range(400)]  # fmt: skip
+    found = seen(tmp_path, ["shop", "time", "sold"], rows)
+    assert found is not None
+    assert (found.kind, found.in_time, found.corpus["id"]) == ("ahead", False, "shop")
 
 
 def test_a_column_may_name_the_split_of_each_row(tmp_path: Path) -> None:

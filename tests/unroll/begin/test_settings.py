@@ -17,6 +17,9 @@ CORPORA: dict[str, dict[str, object]] = {"letters": {"format": "lines", "files":
 CORPORA["words"] = CORPORA["letters"]
 for task, answer in (("sequences", "label"), ("quantities", "number"), ("frames", "labels")):
     CORPORA[task] = SERIES | {"channels": ["x", "y", "z"], "answer": answer}
+CORPORA["ahead"] = SERIES | {
+    "channels": ["x", "y", "z"], "target": "z", "answer": "ahead", "horizon": 1, "window": 9, "step": 1,
+}  # fmt: skip
 
 
 def made(task: str, rows: int, text: str = "I see {}.", answer: str = "Ik zie {}.", running: bool = False) -> Pipeline:

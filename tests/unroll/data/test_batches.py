@@ -336,3 +336,12 @@ def test_numbers_to_be_answered_are_padded_with_none() -> None:
     assert batch.tokens == 6
     with pytest.raises(DataError, match="a row has 2 items and 1 labels or numbers"):
         make_batch(sources, targets[::-1], settings)
+
+
+def test_a_forecast_has_no_more_steps_than_its_horizon() -> None:
+    source, settings = np.ones((3, 1), np.float32), recipe("forecast")
+    targets = [np.ones((steps, 1), np.float32) for steps in (4, 2, 5)]
+    batch = make_batch([source] * 2, targets[:2], settings)
+    assert batch.mask_BT.tolist() == [[True] * 4, [True, True, False, False]]
+    with pytest.raises(DataError, match="a row has 5 steps to be said, more than model"):
+        make_batch([source], targets[2:], settings)

@@ -116,3 +116,23 @@ def test_questions_in_windows_have_each_frame_once(tmp_path: Path) -> None:
     found = list(series.questions(corpus(id=None, window=4, step=1), tmp_path / "new.csv"))
     assert [name for name, _ in found] == ["new.csv\t2", "new.csv\t6", "new.csv\t10"]
     assert np.concatenate([numbers.read(text)[:, 0] for _, text in found]).tolist() == values
+
+
+AHEAD = {"id": None, "channels": ["y"], "target": "y", "answer": "ahead", "horizon": 2, "window": 3, "step": 1}
+RISING = "y\n" + "".join(f"{n}\n" for n in range(7))
+
+
+def test_what_follows_a_window_is_to_be_said(tmp_path: Path) -> None:
+    assert pairs(rows(tmp_path, RISING, **AHEAD)) == [("0; 1; 2", "3; 4"), ("1; 2; 3", "4; 5"), ("2; 3; 4", "5; 6")]
+    assert pairs(rows(tmp_path, RISING, **AHEAD | {"step": 3})) == [("0; 1; 2", "3; 4"), ("2; 3; 4", "5; 6")]
+
+
+def test_a_sequence_too_short_for_a_window_and_what_follows_is_no_row(tmp_path: Path) -> None:
+    text = "id,y\n" + "".join(f"a,{n}\n" for n in range(4)) + "".join(f"b,{n}\n" for n in range(5))
+    assert pairs(rows(tmp_path, text, **AHEAD | {"id": "id"})) == [("0; 1; 2", "3; 4")]
+
+
+def test_who_asks_what_follows_brings_the_last_window(tmp_path: Path) -> None:
+    (tmp_path / "now.csv").write_text("id,y\na,1\na,2\nb,3\nb,4\nb,5\nb,6\n", encoding="utf-8")
+    asked = list(series.questions(corpus(**AHEAD | {"id": "id"}), tmp_path / "now.csv"))
+    assert asked == [("a", "1; 2"), ("b", "4; 5; 6")]

@@ -353,3 +353,18 @@ def test_vectors_are_told_apart_by_a_line_and_each_of_them_where_each_has_a_labe
     assert baselines.logistic(train, [("5 1; 6 1", "high"), ("-5 1; -6 1", "low")], each=False) == ["high", "low"]
     tags = [("-2 0; 2 0; -1 1", "low high low"), ("1 1; 3 0", "high high")]
     assert baselines.logistic(tags, [("-5 0; 5 0; 6 0", "x x x"), ("7 0", "x")], each=True) == ["low high high", "high"]
+
+
+def test_what_was_a_season_before_is_said_again() -> None:
+    rows = [("9 0; 1 0; 2 0; 3 0", "2; 2; 5; 1")]
+    assert baselines.seasonal_naive(rows, 0, 3) == (1 + 0 + 2 + 0) / 4
+    assert baselines.seasonal_naive(rows, 0, 1) == (1 + 1 + 2 + 2) / 4
+    assert baselines.seasonal_naive(rows, 1, 2) == (2 + 2 + 5 + 1) / 4
+
+
+def test_ridge_on_lags_says_all_that_follows() -> None:
+    rng, rows = np.random.default_rng(0), []
+    for start in rng.uniform(0, 6, 300):
+        wave = np.sin(start + np.arange(9) / 2)
+        rows.append(("; ".join(map(str, wave[:6])), "; ".join(map(str, wave[6:]))))
+    assert baselines.ridge(rows[:200], rows[200:], "lags") < 0.05

@@ -24,8 +24,8 @@ class Teller:
 
     target = VectorReader(1)
 
-    def __init__(self, said: dict[str, list[float]]) -> None:
-        settings = tiny.pipeline("rating")
+    def __init__(self, said: dict[str, list[float]], name: str = "rating") -> None:
+        settings = tiny.pipeline(name)
         self.recipe, self.search, self.said = settings.recipe, settings.evaluate.search, said
 
     def stream(self, texts: Iterable[str], **_: Any) -> Iterator[list[Prediction]]:
@@ -78,3 +78,39 @@ def test_slips_cost_what_the_numbers_move(tmp_path: Path) -> None:
     assert report["mae"] == 0.5
     assert (report["stress.no_end_mark"], report["stress.no_end_mark_lost"]) == (1.5, 1.0)
     assert (report["stress.capitals"], report["stress.capitals_lost"]) == (2.0, 1.5)
+
+
+class Seer(Teller):
+    """Stands in for a Predictor that forecasts: the quantiles of each step are told to it."""
+
+    def stream(self, texts: Iterable[str], **_: Any) -> Iterator[list[Prediction]]:
+        """Yield what was told."""
+        for text in texts:
+            numbers_TWQ = np.array(self.said[text], float)[:, None, :]
+            middle = written(numbers_TWQ[..., 1])
+            yield [Prediction(middle, 0.0, [text], [], np.zeros((0, 1)), 0, False, numbers_TWQ=numbers_TWQ)]
+
+
+def test_a_forecast_is_scored_beside_what_was_a_season_before(tmp_path: Path) -> None:
+    def row(first: int, change: int) -> tuple[str, str]:
+        numbers = [first + place % 8 for place in range(16)]
+        return "; ".join(map(str, numbers)), "; ".join(str(number + change) for number in numbers[8:12])
+
+    test, train = [row(10, 2), row(20, -2)], [row(10, 4), row(30, 4)]
+    said: Any = {test[0][0]: [[11, 12, 13]] * 4, test[1][0]: [[17, 18, 20], [18, 19, 20], [18, 21, 22], [30, 31, 32]]}
+    found = scoring.score(
+        Seer(said, "forecast"),  # type: ignore[arg-type]
+        prepare(tmp_path, test, train=train),
+        evaluate("forecast", baseline="seasonal_naive"),
+    )
+    # Wanted were 12 13 14 15 and 18 19 20 21.
+    off = [0, 1, 2, 3, 0, 0, 1, 10]
+    assert found.report["mae"] == np.mean(off) == -weighted(found)
+    assert found.report["baseline"] == 2
+    assert found.report["mase"] == pytest.approx(np.mean(off) / 4, abs=1e-4)
+    assert found.report["coverage_percent"] == 100 * 5 / 8
+    wanted, middle = [12, 13, 14, 15, 18, 19, 20, 21], [12, 12, 12, 12, 18, 19, 21, 31]
+    smape = np.mean([200 * abs(a - b) / (a + b) for a, b in zip(wanted, middle, strict=True)])
+    assert found.report["smape_percent"] == pytest.approx(smape, abs=1e-4)
+    assert found.groups == {"1": (0, 2), "2": (0.5, 2), "3": (1.5, 2), "4": (6.5, 2)}
+    assert found.unit == "steps ahead"

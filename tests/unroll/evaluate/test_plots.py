@@ -44,6 +44,11 @@ def lines(number: float, path: Path) -> None:
     plots.lines({"LSTM": [(1, number), (2, 3)], "GRU": [(1, 2.5)]}, "updates", "nats", path)
 
 
+def forecasts(number: float, path: Path) -> None:
+    ahead = np.arange(4.0)
+    plots.forecasts([(np.arange(8.0), ahead, np.stack([ahead - 1, ahead * number, ahead + 1], 1))] * 3, path)
+
+
 def scans(number: float, path: Path) -> None:
     plots.scans([np.eye(8) * number, np.eye(8)], ["3", "8"], path)
 
@@ -58,7 +63,7 @@ def embeddings(number: float, path: Path) -> None:
     plots.embeddings(["milk", "tea", "the"], [0, 0, -1], points, ["milk"], path)
 
 
-PICTURES = [curves, bars, lying, stress, confusion, estimates, lines, scans, attention, embeddings]
+PICTURES = [curves, bars, lying, stress, confusion, estimates, forecasts, lines, scans, attention, embeddings]
 
 
 @pytest.mark.parametrize("draw", PICTURES)
@@ -80,6 +85,7 @@ def test_the_same_numbers_give_the_same_bytes_and_others_do_not(draw: Draw, tmp_
         lambda path: plots.bars({"$x$ _^": (-0.5, 0)}, "$y$", "words", path),
         lambda path: plots.confusion(["$x$"], np.zeros((1, 1), np.int64), path),
         lambda path: plots.estimates(np.zeros(1), np.zeros((1, 1)), path),
+        lambda path: plots.forecasts([(np.zeros(0), np.zeros(1), np.zeros((1, 1)))], path),
         lambda path: plots.lines({}, "x", "y", path),
         lambda path: plots.scans([], [], path),
         lambda path: plots.scans([np.zeros((1, 1)), np.zeros((40, 8))], ["", "$x_$ " * 20], path),
@@ -94,6 +100,7 @@ def test_the_same_numbers_give_the_same_bytes_and_others_do_not(draw: Draw, tmp_
         "an odd group",
         "nothing counted",
         "one number",
+        "nothing before",
         "no lines",
         "no images",
         "images of all sizes",

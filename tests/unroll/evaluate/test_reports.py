@@ -109,6 +109,16 @@ CONFUSION = (["a", "b"], np.array([[1, 0], [1, 2]]))
         ("rows", {"rows": [row(1, source="1 2; 3 4")]}, {"scans.png"}),
         ("series", {"rows": [row(1, source="1 2; 3 4"), row(2, source="1 2")]}, {"series.png"}),
         ("rating", {"numbers": (np.arange(3.0), np.ones((3, 1)))}, {"estimates.png"}),
+        (
+            "forecast",
+            {
+                "rows": [row(1, source="1; 2", references=["3; 4"])],
+                "answers": [
+                    Prediction("3; 4", 0.0, [], [], np.zeros((4, 2)), 0, False, numbers_TWQ=np.ones((4, 1, 3)))
+                ],
+            },
+            {"forecasts.png"},
+        ),
         ("translate", {"stress": {"lower": [row(1)]}}, {"stress.png"}),
         ("language", {"stress": {"lower": [row(1)]}}, set()),
     ],

@@ -87,6 +87,21 @@ def test_equal_systems_differ_by_nothing() -> None:
     assert significance.paired_means(values, values, np.ones(50), 100, 1) == significance.Verdict(0.0, 1 / 101)
 
 
+def test_rows_in_blocks_are_fewer_than_they_seem() -> None:
+    # Each chance stands eight times over: drawn one by one it would seem certain.
+    chances = np.random.default_rng(0).normal(0, 1, 500)
+    chances += 0.07 * chances.std() - chances.mean()
+    rows, values = np.zeros(4000), np.repeat(chances, 8)
+    alone, together = (significance.paired_means(rows, values, rows + 1, 1000, 1, block).p_value for block in (1, 80))
+    assert alone < 0.005
+    assert together == pytest.approx(0.5 * math.erfc(0.07 * 250**0.5), abs=0.03)
+
+
+def test_a_block_is_no_more_than_a_fifth_of_the_rows() -> None:
+    values = np.zeros(50), right(50, 0.5, 1), np.ones(50)
+    assert significance.paired_means(*values, 200, 1, 99) == significance.paired_means(*values, 200, 1, 10)
+
+
 def test_drawing_in_parts_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     systems = right(300, 0.5, 1), right(300, 0.55, 2), np.arange(1.0, 301.0)
     whole = significance.paired_means(*systems, 500, 1)

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from unroll.nn.attention import ATTENTIONS, CONTEXTS, Hard, Memory
-from unroll.nn.decoders import Decoder, bound
-from unroll.params.model import DecoderParams
+from unroll.nn.decoders import Decoder, Forecaster, bound
+from unroll.params.model import DecoderParams, ForecasterParams
 
 B, S, T, D, H, V = 3, 5, 4, 4, 6, 11
 CELLS = ["rnn", "lstm", "gru"]
@@ -225,3 +225,89 @@ def test_no_gradient_passes_through_the_choice_of_own_tokens() -> None:
         results.append([p.grad.clone() for p in decoder.parameters() if p.grad is not None])
     for sampled, taught in zip(*results, strict=True):
         torch.testing.assert_close(sampled, taught)
+
+
+# --- real numbers -----------------------------------------------------------------------------------------------------
+
+W = 2
+NUMBERS = torch.randn(B, T, W, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+
+
+def forecaster(cell: str, attention: str, way: Way, season: int | None = None) -> Forecaster:
+    torch.manual_seed(0)
+    settings = ForecasterParams(
+        kind="forecaster",
+        horizon=T,
+        season=season,
+        channel=1,
+        context="last",
+        cell=cell,
+        hidden=H,
+        layers=2,
+        residual=False,
+        attention=attention,
+        window=1 if ATTENTIONS[attention].bounded_by == "window" else None,
+        positions=9 if ATTENTIONS[attention].bounded_by == "positions" else None,
+        query=way[0],
+        input_feeding=way[1],
+        loss="squared",
+        quantiles=(0.1, 0.5, 0.9),
+    )
+    made = Forecaster(nn.Identity(), W, H, settings, 0.0, tied=False).double().eval()
+    made.numbers.mean_W.copy_(torch.tensor([5.0, -5.0]))
+    made.numbers.deviation_W.copy_(torch.tensor([2.0, 3.0]))
+    return made
+
+
+def gradients(model: nn.Module, readouts: Tensor) -> list[Tensor]:
+    model.zero_grad()
+    readouts.square().sum().backward()
+    return [readouts.detach(), *(p.grad.clone() for p in model.parameters() if p.grad is not None)]
+
+
+@pytest.mark.parametrize(("cell", "attention", "way"), itertools.product(CELLS, ["none", "general", "local_p"], WAYS))
+def test_what_came_is_heard_at_once_or_step_by_step(cell: str, attention: str, way: Way) -> None:
+    model = forecaster(cell, attention, way)
+
+    def by_steps() -> Tensor:
+        state, readouts = model.initial(memory()), []
+        for t in range(T):
+            x_BW = model.numbers.scaled(NUMBERS[:, t - 1]) if t else torch.zeros(B, W, dtype=torch.float64)
+            readout_BD, _, state = model.one(x_BW, state)
+            readouts.append(readout_BD)
+        return torch.stack(readouts, 1)
+
+    found = gradients(model, by_steps()), gradients(model, model.read(NUMBERS, model.initial(memory()), 0.0)[0])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("attention", ["none", "general"])
+def test_a_forecast_hears_what_it_said_itself(attention: str) -> None:
+    model = forecaster("gru", attention, WAYS[1])
+    readouts_BTD, _ = model.read(NUMBERS, model.initial(memory()), 1.0)
+    numbers_BTWQ, weights_BTS = model.forecast(model.initial(memory()), T)
+    torch.testing.assert_close(model.numbers.said(readouts_BTD), numbers_BTWQ)
+    assert weights_BTS.shape == (B, T, S)
+    # What it said: fed as if it had come, it is heard as its own.
+    middle_BTW = model.numbers.scaled_numbers(readouts_BTD)[..., 1] * model.numbers.deviation_W + model.numbers.mean_W
+    heard, _ = model.read(middle_BTW, model.initial(memory()), 0.0)
+    torch.testing.assert_close(heard, readouts_BTD)
+
+
+def test_a_forecast_hears_nothing_of_what_comes_later() -> None:
+    model = forecaster("lstm", "general", WAYS[1])
+    other = NUMBERS.clone()
+    other[:, 2:] = torch.nan  # behind the end of a row
+    one, two = (model.read(numbers, model.initial(memory()), 0.0)[0] for numbers in (NUMBERS, other))
+    torch.testing.assert_close(one[:, :3], two[:, :3])
+    assert two.isfinite().all()
+
+
+def test_a_forecast_is_learnt_from_what_was_a_season_before() -> None:
+    model = forecaster("gru", "none", WAYS[1], season=3)
+    source = torch.arange(30, dtype=torch.float64).view(3, 5, 2)  # its second channel: 1 3 5 7 9, 11 13 ...
+    base = model.base(source, torch.tensor([5, 4, 2]), 4) + model.numbers.mean_W
+    # The third is shorter than a season: 21 23, again and again.
+    assert base[..., 0].tolist() == [[5, 7, 9, 5], [13, 15, 17, 13], [21, 23, 21, 23]]
+    assert not forecaster("gru", "none", WAYS[1]).base(source, torch.tensor([5, 4, 2]), 4).any()

@@ -19,7 +19,7 @@ from unroll.params.explaining import suggest
                                    "lowercase, width, scale"),
         ("model.head.kind", "decodr", "model.head: input tag 'decodr' found using 'kind' does not match any of the "
                                       "expected tags: 'classifier', 'tagger', 'language_model', 'decoder', "
-                                      "'regressor'"),
+                                      "'regressor', 'forecaster'"),
         ("registr", {}, "registr: no such parameter; did you mean 'register'?"),
         ("train.clip", ABSENT, "train.clip: is missing; add it (nothing has a default outside the file)"),
         ("register", ABSENT, "register: is missing; add it (nothing has a default outside the file)"),

@@ -22,7 +22,7 @@ WORDS = {"kind": "word", "vocab_size": 60, "lowercase": False}
 SERIES = {
     "format": "series", "file": "a.csv", "delimiter": ",", "header": "auto", "where": None, "id": "id", "time": None,
     "most_gap": None, "channels": ["x", "y"], "missing": None, "target": "label", "target_names": None,
-    "answer": "label", "group": None, "part": None, "window": None, "step": None,
+    "answer": "label", "horizon": None, "season": None, "group": None, "part": None, "window": None, "step": None,
 }  # fmt: skip
 BY_GROUP = {"prepare.split.by": "group", "tokenize.source.width": 2}
 UNFITTING: list[tuple[str, dict[str, Any], str]] = [
@@ -42,7 +42,7 @@ UNFITTING: list[tuple[str, dict[str, Any], str]] = [
     ("rows", {"prepare.split.by": "group"}, "prepare.split.by must be 'group' with"),
     ("rows", BY_GROUP | {"prepare.corpus": SERIES, "tokenize.source.width": 3}, "must be the number of prepare.corpus"),
     ("frames", BY_GROUP | {"prepare.corpus": SERIES}, "prepare.corpus.answer must be 'labels' or 'numbers' in the"),
-    ("rows", BY_GROUP | {"prepare.corpus": SERIES | {"answer": "number"}}, "'number' or 'numbers' and tokenize.target"),
+    ("rows", BY_GROUP | {"prepare.corpus": SERIES | {"answer": "number"}}, "'number', 'numbers' or 'ahead' and"),
     (
         "frames",
         BY_GROUP | {"prepare.corpus": SERIES | {"answer": "labels"}, "tokenize.target": {"kind": "label"}},
@@ -78,7 +78,11 @@ UNFITTING: list[tuple[str, dict[str, Any], str]] = [
     ("language", {"model.encoder.bidirectional": True}, "model.encoder.bidirectional would read what is to be"),
     ("translate", {"train.bptt": 9}, "train.bptt is for running text, which a language_model reads: set null"),
     ("language", {"train.select_by": "accuracy"}, "train.select_by must be 'loss' with a language_model"),
-    ("classify", {"train.scheduled_sampling": 0.5}, "train.scheduled_sampling is for a decoder: set 0.0"),
+    (
+        "classify",
+        {"train.scheduled_sampling": 0.5},
+        "train.scheduled_sampling is for a decoder or a forecaster: set 0.0",
+    ),
     ("letter", {"tokenize.source": WORDS}, "model.encoder.kind 'vector' reads one item"),
     ("digit", {"prepare.corpus.join": 2}, "model.encoder.kind 'vector' reads one item"),
     ("name", {"model.head.attention": "general"}, "model.head.attention has no memory to look back at"),
@@ -95,8 +99,27 @@ UNFITTING: list[tuple[str, dict[str, Any], str]] = [
         "tokenize.target.kind 'vectors' and model.head.kind 'regressor'",
     ),
     ("rating", {"model.head.context": None}, "model.head.context must be null in the shape n_to_n"),
-    ("rating", {"train.label_smoothing": 0.1}, "a regressor has no labels: set train.select_by 'loss'"),
-    ("rating", {"train.select_by": "accuracy"}, "a regressor has no labels: set train.select_by 'loss'"),
+    ("rating", {"train.label_smoothing": 0.1}, "numbers have no labels: set train.select_by 'loss'"),
+    ("rating", {"train.select_by": "accuracy"}, "numbers have no labels: set train.select_by 'loss'"),
+    ("forecast", {"model.head.horizon": 5}, "model.head.horizon must be prepare.corpus.horizon"),
+    (
+        "forecast",
+        {"prepare.corpus": SERIES | {"channels": ["x"], "answer": "number"}},
+        "prepare.corpus.answer 'ahead' and model.head.kind 'forecaster' go together",
+    ),
+    ("forecast", {"model.head.season": 8, "model.head.channel": 1}, "model.head.season looks back in one channel"),
+    (
+        "forecast",
+        {
+            "model.head.season": 8,
+            "prepare.corpus.channels": ["x", "y"],
+            "tokenize.source.width": 2,
+            "prepare.split": {"kind": "grouped", "by": "group", "valid": 0.1, "test": 0.1, "largest_component": 9},
+        },
+        "model.head.channel must be the place of prepare.corpus.target",
+    ),
+    ("forecast", {"train.sampled_softmax": 5}, "numbers have no labels: set train.select_by 'loss'"),
+    ("forecast", {"model.tied": True}, "model.tied needs embeddings of the target"),
     ("classify", {"train.select_by": "span_f1"}, "train.select_by 'span_f1' is for a tagger"),
     ("translate", {"train.select_by": "macro_f1"}, "train.select_by 'macro_f1' and 'macro_recall' are for"),
     ("translate", {"train.class_weights": "balanced"}, "train.class_weights are for a classifier or a tagger"),

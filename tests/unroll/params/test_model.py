@@ -37,7 +37,9 @@ def head(settings: dict[str, Any]) -> Any:
 
 
 def test_a_head_belongs_to_the_family_of_its_kind_and_ones_own_to_the_one_it_is_like() -> None:
-    shipped = [accepted(name, {}).model.head for name in ("translate", "language", "frames", "classify", "rating")]
+    shipped = [
+        accepted(name, {}).model.head for name in ("translate", "language", "frames", "classify", "rating", "forecast")
+    ]
     assert {head.kind for head in shipped} == HEADS.keys()
     assert all(head.family == head.kind for head in shipped)
     own = head({"kind": "mine", "like": "tagger", "depth": 3})

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unroll.params.refusals import accepted, message
 from tests.unroll.params.test_misfits import BY_GROUP, SERIES
-from unroll.params.series import overlap
+from unroll.params.series import Series, overlap
 
 
 def told(**changes: Any) -> str:
@@ -27,6 +27,10 @@ def told(**changes: Any) -> str:
         ({"channels": ["x", "x"]}, "channels: one stands there twice"),
         ({"part": [0.5, 0.5]}, "part [0.5, 0.5] is empty"),
         ({"missing": "mean"}, "missing"),
+        ({"answer": "ahead"}, "answer 'ahead' and horizon go together"),
+        ({"horizon": 3}, "answer 'ahead' and horizon go together"),
+        ({"answer": "ahead", "horizon": 3}, "answer 'ahead' needs a window"),
+        ({"answer": "ahead", "horizon": 3, "season": 4, "window": 8, "step": 1}, "season is for answer 'ahead', with"),
     ],
 )
 def test_what_cannot_be_is_refused(changes: dict[str, Any], expected: str) -> None:
@@ -50,3 +54,12 @@ def test_other_windows_of_the_same_frames_overlap_too() -> None:
     one = accepted("rows", BY_GROUP | {"prepare.corpus": SERIES}).prepare.corpus
     other = accepted("rows", BY_GROUP | {"prepare.corpus": SERIES | {"window": 8, "step": 4}}).prepare.corpus
     assert overlap(one, other)
+
+
+def test_rows_that_share_frames_or_a_season_are_relatives() -> None:
+    corpus = accepted("forecast", {}).prepare.corpus
+    assert isinstance(corpus, Series)
+    assert corpus.relatives == 20  # windows of 16 and 4 frames, one step apart
+    assert corpus.model_copy(update={"step": 4}).relatives == 5
+    assert corpus.model_copy(update={"step": 16, "season": 48}).relatives == 3
+    assert corpus.model_copy(update={"window": None, "step": None}).relatives == 1
