@@ -112,6 +112,13 @@ def write_tagged(raw: Path) -> None:
     (raw / "tagged-en-oanc.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
+def write_dictionary(raw: Path) -> None:
+    words = {word.strip(".").lower() for line in sentences(400, 1) for word in line.split()}
+    sounds = ((f"{a}{b}{a}", f"{a.upper()} {b.upper()}1 {a.upper()}") for a in "bdfgklmnprst" for b in "aeiou")
+    entries = [*((word, " ".join(word.upper())) for word in sorted(words) if word.isalpha()), *sounds]
+    (raw / "cmudict.dict").write_text("".join(f"{word} {said} # made up\n" for word, said in entries), encoding="utf-8")
+
+
 def write_vowels(raw: Path) -> None:
     rng = random.Random(1)
     for file in ("train.ts", "test.ts"):
@@ -146,6 +153,8 @@ def write_raw(params: Pipeline, folders: Folders) -> None:
             write_scans(raw, 250 if source.format == "table" else 1797)
         elif source.format == "tagged":
             write_tagged(raw)
+        elif source.format == "pronunciations":
+            write_dictionary(raw)
         elif source.format == "ts":
             write_vowels(raw)
         elif source.format == "tunes":

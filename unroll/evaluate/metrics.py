@@ -15,6 +15,37 @@ def sentence_chrf(hypothesis: str, references: Sequence[str]) -> float:
     return float(CHRF().sentence_score(hypothesis, list(references)).score)
 
 
+def exact(said: Sequence[str], wanted: References) -> float:
+    """Return how many answers are one of their references, in percent.
+
+    >>> exact(["AH", "B IY"], [["EY", "AH"], ["B EH"]])
+    50.0
+    """
+    return 100 * sum(one in found for one, found in zip(said, wanted, strict=True)) / len(said)
+
+
+def edits(said: str, references: Sequence[str]) -> tuple[int, int]:
+    """Return (the fewest words to put in, leave out or replace to get a reference, the words of that one).
+
+    Levenshtein's distance (1966) to the nearest reference, of equally near ones the first.
+
+    >>> edits("T AH M EY T OW Z", ["T AH M AA T OW", "T AH M EY T OW"])
+    (1, 6)
+    """
+    found = ((_distance(said.split(), one.split()), len(one.split())) for one in references)
+    return min(found, key=lambda pair: pair[0])
+
+
+def _distance(said: Sequence[str], wanted: Sequence[str]) -> int:
+    before = list(range(len(wanted) + 1))
+    for row, one in enumerate(said, start=1):
+        after = [row]
+        for place, other in enumerate(wanted):
+            after.append(min(before[place] + (one != other), before[place + 1] + 1, after[place] + 1))
+        before = after
+    return before[-1]
+
+
 def signature(hypotheses: Sequence[str], references: References, tokenizer: str) -> str:
     """Return sacreBLEU's account of how it scored."""
     metric = sacrebleu(tokenizer)

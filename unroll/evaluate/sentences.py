@@ -1,8 +1,8 @@
-"""What a decoder's answers are worth: BLEU and chrF of sentences, or how often a short answer is right."""
+"""What a decoder's answers are worth: BLEU and chrF of sentences, or how often one is right, where that selects."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -19,7 +19,7 @@ from unroll.training import validation
 from unroll.training.validation import Score, chrf, sentence_score, tokenizer_of
 
 LENGTHS = ((1, 4), (5, 6), (7, 9), (10, 14), (15, None))
-"""words in the source as `unroll.data.lengths` counts them, from and to"""
+"""words in the source as `unroll.data.lengths` counts them, or letters where no source has two, from and to"""
 
 
 def sentences(predictor: Predictor, prepared: Path) -> Scores:
@@ -28,6 +28,8 @@ def sentences(predictor: Predictor, prepared: Path) -> Scores:
     best, greedy = (answered(predictor, pairs, f"test, {name}", beam) for name, beam in (("beam", None), ("greedy", 1)))
     if not isinstance(predictor.recipe.tokenize.source, Pieces):
         return _spelled(pairs, best)
+    if predictor.recipe.train.select_by == "accuracy":
+        return _exact(predictor, references(prepared / "valid.tsv"), pairs, best, greedy)
     far = far_from((source for source, _ in pairs_of(prepared / "train.tsv")), pairs)
     rows: list[Row] = [
         {
@@ -46,10 +48,17 @@ def sentences(predictor: Predictor, prepared: Path) -> Scores:
     tokenizer, measure = tokenizer_of(recipe), sentence_score(recipe)
     main = "chrf" if recipe.train.select_by == "chrf" else "bleu"
     report: Report = {"main": main} | _translation_report(rows, tokenizer) | looked(best)
+    report |= _on_valid(predictor, valid, main, measure)
+    return Scores(rows, rounded(report), dict(by_length(rows, measure)), "words in the source", best)
+
+
+def _on_valid(predictor: Predictor, valid: dict[str, list[str]], main: str, measure: Score) -> Report:
+    """Return the main score of validation, with a beam and greedily."""
+    report: Report = {}
     for name, beam in ((f"valid.{main}", None), (f"valid.{main}_greedy", 1)):
         said = answered(predictor, valid, f"valid, {'greedy' if beam else 'beam'}", beam)
         report[name] = measure([one.text for one in said], list(valid.values()))
-    return Scores(rows, rounded(report), dict(by_length(rows, measure)), "words in the source", best)
+    return report
 
 
 def _translation_report(rows: list[Row], tokenizer: str) -> Report:
@@ -82,16 +91,46 @@ def looked(answers: Sequence[Prediction]) -> Report:
     }
 
 
-def by_length(rows: list[Row], measure: Score) -> Iterator[tuple[str, tuple[float, int]]]:
+def by_length(
+    rows: list[Row], measure: Score, size: Callable[[str], int] = length
+) -> Iterator[tuple[str, tuple[float, int]]]:
     """Yield (label, (score, sentences)) for each bucket of source lengths that has a sentence."""
     for first, last in LENGTHS:
-        inside = [row for row in rows if first <= length(row["source"]) <= (last or 10**9)]
+        inside = [row for row in rows if first <= size(row["source"]) <= (last or 10**9)]
         if inside:
             score = measure([row["hypothesis"] for row in inside], [row["references"] for row in inside])
             yield (f"{first}-{last}" if last else f"{first}+"), (score, len(inside))
 
 
+def _exact(
+    predictor: Predictor,
+    valid: dict[str, list[str]],
+    pairs: dict[str, list[str]],
+    best: list[Prediction],
+    greedy: list[Prediction],
+) -> Scores:
+    """Score answers to texts that are right or wrong, as the sounds of a word, and how far off the wrong ones are."""
+    rows = _judged(pairs, best)
+    said, quick = ([one.text for one in answers] for answers in (best, greedy))
+    wanted = list(pairs.values())
+    edits, tokens = zip(*(metrics.edits(*texts) for texts in zip(said, wanted, strict=True)), strict=True)
+    report = accuracy_report(rows) | looked(best) | _on_valid(predictor, valid, "accuracy", metrics.exact)
+    report |= {"accuracy_greedy": metrics.exact(quick, wanted), "edits_percent": 100 * sum(edits) / sum(tokens)}
+    letters = all(length(source) == 1 for source in pairs)
+    groups = by_length(rows, metrics.exact, len if letters else length)
+    rows = [row | {"greedy": text} for row, text in zip(rows, quick, strict=True)]
+    return Scores(rows, rounded(report), dict(groups), f"{'letters' if letters else 'words'} in the source", best)
+
+
 def _spelled(pairs: dict[str, list[str]], answers: list[Prediction]) -> Scores:
     """Score answers that are right or wrong, as the spelled names of digits."""
-    rows = [judged(source, refs[0], one) for (source, refs), one in zip(pairs.items(), answers, strict=True)]
+    rows = _judged(pairs, answers)
     return Scores(rows, accuracy_report(rows), by_target(rows), "what is right", answers)
+
+
+def _judged(pairs: dict[str, list[str]], answers: list[Prediction]) -> list[Row]:
+    """Return the rows of answers, of which those are right that a source has among its references."""
+    return [
+        judged(source, one.text if one.text in found else found[0], one) | {"references": found}
+        for (source, found), one in zip(pairs.items(), answers, strict=True)
+    ]

@@ -74,6 +74,9 @@ def stress(predictor: Predictor, rows: Sequence[Row], most: int) -> Stress:
         trials = slipped(predictor, chosen, classified)
         labels = predictor.recipe.train.select_by in ("macro_f1", "macro_recall")
         return Stress(trials, _report(trials, _of_texts(score_of(predictor.recipe)) if labels else _accuracy))
+    if predictor.recipe.train.select_by == "accuracy" and not predictor.normalizer:
+        trials = slipped(predictor, chosen, classified)
+        return Stress(trials, _report(trials, _accuracy))
     trials = slipped(predictor, chosen, translated)
     report: dict[str, float] = {}
     if predictor.normalizer:
@@ -122,7 +125,7 @@ def translated(source: str, references: list[str], said: str) -> Row:
 
 def classified(source: str, references: list[str], said: str) -> Row:
     """Return the row of an answer that is right or wrong."""
-    return translated(source, references, said) | {"value": int(said == references[0]), "weight": 1}
+    return translated(source, references, said) | {"value": int(said in references), "weight": 1}
 
 
 def estimated(source: str, references: list[str], said: str) -> Row:

@@ -22,6 +22,21 @@ def test_chrf_of_letters_follows_a_hand_count() -> None:
     assert metrics.sentence_chrf("abcx", ["abcde"]) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("K AE T", (0, 3)),
+        ("K AE T S", (1, 3)),
+        ("AE T", (1, 3)),
+        ("K EY T IY", (1, 4)),
+        ("", (3, 3)),
+        ("T AE K", (2, 3)),
+    ],
+)
+def test_edits_are_counted_to_the_nearest_reference(said: str, expected: tuple[int, int]) -> None:
+    assert metrics.edits(said, ["K AE T", "K EY D IY"]) == expected
+
+
 def test_the_signature_names_the_protocol() -> None:
     found = metrics.signature(["a b c d"], [["a b c d"]], "zh")
     assert "case:mixed" in found

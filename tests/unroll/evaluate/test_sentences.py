@@ -70,3 +70,20 @@ def test_where_no_sentence_is_far_there_is_no_score_of_those(tmp_path: Path) -> 
     found = score(stub, prepare(tmp_path, [("We saw", "Vimos")], [("we saw!", "x")], [("Good", "Bueno")]), "translate")
     assert found.report["sentences_far"] == 0
     assert "bleu_far" not in found.report
+
+
+SOUNDS = [("a", "AH"), ("a", "EY"), ("data", "D AE T AH"), ("data", "D EY T AH"), ("tomatoes", "T AH M EY T OW Z")]
+
+
+def test_where_it_is_selected_by_being_right_any_reference_is_right(tmp_path: Path) -> None:
+    said = {"a": "EY", "data": "D AE T AH", "tomatoes": "T AH M EY T OW", "be": "B IY"}
+    stub = Stub("translate", said, quick={"data": "D AH T"}, train__select_by="accuracy")
+    found = score(stub, prepare(tmp_path, SOUNDS, valid=[("be", "B IY"), ("be", "B IH")]), "translate")
+    report = found.report
+    assert (report["main"], report["rows"]) == ("accuracy", 3)
+    assert report["accuracy"] == pytest.approx(200 / 3, abs=1e-3) == 100 * weighted(found)
+    assert report["accuracy_greedy"] == pytest.approx(100 / 3, abs=1e-3)
+    assert report["edits_percent"] == pytest.approx(100 / 12, abs=1e-3), "of the words of the nearest references"
+    assert (report["valid.accuracy"], report["valid.accuracy_greedy"]) == (100.0, 100.0)
+    assert found.rows[0]["references"] == ["AH", "EY"]
+    assert (found.groups, found.unit) == ({"1-4": (100.0, 2), "7-9": (0.0, 1)}, "letters in the source")

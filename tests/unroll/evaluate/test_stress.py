@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests import recipes
 from unroll.data import noise
 from unroll.evaluate import stress
 from unroll.evaluate.stress import classified, copied, in_line, loops, odd, put_in, slipped, translated, whole
@@ -63,6 +64,16 @@ def test_classes_are_right_or_wrong_and_their_names_stay() -> None:
     rows = [{"source": row["source"], "references": ["Human."], "hypothesis": "Human."} for row in ROWS]
     found = slipped(predictor(lambda text: "Human."), rows, classified)
     assert all(row["value"] == row["weight"] == 1 for trial in found.values() for row in trial.rows)
+
+
+def test_what_is_selected_by_being_right_is_right_or_wrong_under_a_slip_too() -> None:
+    rows = [{"source": "tomato", "references": ["T AH M EY T OW", "T AH M AA T OW"], "hypothesis": said}
+            for said in ("T AH M AA T OW", "T OW M")]  # fmt: skip
+    asks = predictor(lambda text: "T AH M EY T OW" if text.lower() == "tomato" else "T AH M")
+    asks.recipe = recipes.make("translate", train__select_by="accuracy").recipe
+    asks.normalizer = None
+    report = stress.stress(asks, rows, 2).report
+    assert (report["stress.capitals"], report["stress.capitals_lost"], report["stress.typos"]) == (100.0, -50.0, 0.0)
 
 
 def test_sentences_in_a_line_are_held_against_those_one_by_one() -> None:
