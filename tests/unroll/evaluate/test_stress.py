@@ -70,7 +70,7 @@ def test_what_is_selected_by_being_right_is_right_or_wrong_under_a_slip_too() ->
     rows = [{"source": "tomato", "references": ["T AH M EY T OW", "T AH M AA T OW"], "hypothesis": said}
             for said in ("T AH M AA T OW", "T OW M")]  # fmt: skip
     asks = predictor(lambda text: "T AH M EY T OW" if text.lower() == "tomato" else "T AH M")
-    asks.recipe = recipes.make("translate", train__select_by="accuracy").recipe
+    asks.recipe = recipes.make("translate", **{"train.select_by": "accuracy"}).recipe
     asks.normalizer = None
     report = stress.stress(asks, rows, 2).report
     assert (report["stress.capitals"], report["stress.capitals_lost"], report["stress.typos"]) == (100.0, -50.0, 0.0)
