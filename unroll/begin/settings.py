@@ -377,7 +377,7 @@ def _ahead(stock: Stock, _: bool) -> dict[str, Section | None]:
         "noise": None,
         "tokenize": _tokenize(_channels(stock), NUMBER),
         "embed": _embed(64),
-        "model": _model(reader, head, 0.3),
+        "model": _model(reader, head, 0.0),
         "train": _train(_updates(10, stock.rows / 64, 300, 3_000), 64 * horizon, 0.004, scheduled_sampling=1.0,
                         weight_decay=0.01, patience=10, average=3),
         "evaluate": _evaluate(ESTIMATE, "seasonal_naive", None),

@@ -226,13 +226,14 @@ class Decoder(Steps):
 
 
 class Forecaster(Steps):
-    """Says real numbers: each step reads those of the step before, at the first step zeros, the mean of train.
+    """Says real numbers: each step reads those of the step before, at the first step zeros.
 
-    What it reads of its own is the middle quantile (as DeepAR reads a sample, Salinas et al. 2020).
+    With a season, what is said is how far a number is from its base, the number of a season before, and a step reads
+    that base too. Of its own a step reads the middle quantile (as DeepAR reads a sample, Salinas et al. 2020).
 
     Args:
         width: W, the numbers of a step.
-        memory_size, settings, dropout: as in `Steps`.
+        memory_size, settings, dropout: as in `Steps`; inputs stay whole: a number that is dropped is no number.
     Attributes:
         numbers: what it makes of readouts.
     """
@@ -246,7 +247,8 @@ class Forecaster(Steps):
         dropout: float,
         tied: bool,
     ) -> None:
-        super().__init__(width, memory_size, settings, dropout, settings.hidden)
+        heard = width if settings.season is None else width + 1
+        super().__init__(heard, memory_size, settings, dropout, settings.hidden)
         self.season, self.channel = settings.season, settings.channel
         self.numbers = Numbers(width, settings.hidden, settings)
 
@@ -262,41 +264,47 @@ class Forecaster(Steps):
         before_BT = source_BSW[..., self.channel].gather(1, place_BT.to(source_BSW.device))
         return before_BT[..., None] - self.numbers.mean_W
 
-    def read(self, targets_BTW: Tensor, state: DecoderState, own: float) -> tuple[Tensor, Policy | None]:
+    def read(
+        self, wanted_BTW: Tensor, base_BT1: Tensor, state: DecoderState, own: float
+    ) -> tuple[Tensor, Policy | None]:
         """Return (readouts_BTD, the policy of a hard attention in training); the numbers are linear in the readouts.
 
         Args:
-            targets_BTW: raw numbers, less their base; behind the end of a row anything, or none.
-            own: with this probability an input is what the step before said, instead of the target there.
+            wanted_BTW: raw numbers, less their base; behind the end of a row anything, or none.
+            own: with this probability an input is what the step before said, instead of what was wanted there.
         """
-        x_BTW = self.numbers.scaled(targets_BTW).nan_to_num()
+        x_BTW = self.numbers.scaled(wanted_BTW).nan_to_num()
         x_BTW = torch.cat([torch.zeros_like(x_BTW[:, :1]), x_BTW[:, :-1]], 1)
         if self.at_once and not own:
-            return self.sweep(x_BTW, state)
+            return self.sweep(self._heard(x_BTW, base_BT1), state)
         readouts: list[Tensor] = []
         policies = []
-        for x_BW in x_BTW.unbind(1):
+        for x_BW, base_B1 in zip(x_BTW.unbind(1), base_BT1.unbind(1), strict=True):
             if own and readouts:
                 own_B1 = torch.rand(len(x_BW), 1, device=x_BW.device) < own
                 x_BW = torch.where(own_B1, self._middle(readouts[-1]), x_BW)
-            readout_BD, policy, state = self.one(x_BW, state)
+            readout_BD, policy, state = self.one(self._heard(x_BW, base_B1), state)
             readouts.append(readout_BD)
             policies.append(policy)
         return torch.stack(readouts, 1), _join(policies)
 
-    def forecast(self, state: DecoderState, steps: int) -> tuple[Tensor, Tensor]:
-        """Return (numbers_BTWQ less their base, where each step looked, weights_BTS), each step on the one before.
+    def forecast(self, base_BT1: Tensor, state: DecoderState) -> tuple[Tensor, Tensor]:
+        """Return (numbers_BTWQ as the targets are, where each step looked, weights_BTS), each step on the one before.
 
         Inputs are all its own: what `read` does with `own` 1.
         """
-        x_BW = state.layers[0][0].new_zeros(len(state.feed_BD), len(self.numbers.mean_W))
+        x_BW = base_BT1.new_zeros(len(base_BT1), len(self.numbers.mean_W))
         readouts, weights = [], []
-        for _ in range(steps):
-            readout_BD, _, state = self.one(x_BW, state)
+        for base_B1 in base_BT1.unbind(1):
+            readout_BD, _, state = self.one(self._heard(x_BW, base_B1), state)
             x_BW = self._middle(readout_BD)
             readouts.append(readout_BD)
             weights.append(state.weights_BS)
-        return self.numbers.said(torch.stack(readouts, 1)), torch.stack(weights, 1)
+        return self.numbers.said(torch.stack(readouts, 1)) + base_BT1[..., None], torch.stack(weights, 1)
+
+    def _heard(self, x: Tensor, base: Tensor) -> Tensor:
+        """Return what steps hear: numbers of before, and with a season the base of now, both on the scale of train."""
+        return x if self.season is None else torch.cat([x, base / self.numbers.deviation_W], -1)
 
     def _middle(self, readout_BD: Tensor) -> Tensor:
         said_BWQ = self.numbers.scaled_numbers(readout_BD)

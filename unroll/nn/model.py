@@ -206,15 +206,15 @@ class Forecast(Network):
         mask_BT = batch.mask_BT
         base_BT1 = self.head.base(batch.source_BS, batch.source_lengths_B, mask_BT.shape[1])
         wanted_BTW = batch.output_BT - base_BT1
-        readouts_BTD, policy = self.head.read(wanted_BTW, self.head.initial(memory), own)
+        readouts_BTD, policy = self.head.read(wanted_BTW, base_BT1, self.head.initial(memory), own)
         losses_N = self.head.numbers.losses(readouts_BTD[mask_BT], wanted_BTW[mask_BT])
         chosen = (policy.log_probs_BT[mask_BT], policy.baselines_BT[mask_BT]) if policy else None
         return Outcome(losses_N.mean(), losses_N.detach(), chosen, memory.final)
 
     def forecast(self, source_BSW: Tensor, lengths_B: Tensor, steps: int) -> tuple[Tensor, Tensor]:
         """Return (numbers_BTWQ that follow sources, as the targets are; where each step looked, weights_BTS)."""
-        numbers_BTWQ, weights_BTS = self.head.forecast(self.head.initial(self.encode(source_BSW, lengths_B)), steps)
-        return numbers_BTWQ + self.head.base(source_BSW, lengths_B, steps)[..., None], weights_BTS
+        base_BT1 = self.head.base(source_BSW, lengths_B, steps)
+        return self.head.forecast(base_BT1, self.head.initial(self.encode(source_BSW, lengths_B)))
 
 
 class EncoderDecoder(Network):

@@ -229,7 +229,7 @@ def test_no_gradient_passes_through_the_choice_of_own_tokens() -> None:
 
 # --- real numbers -----------------------------------------------------------------------------------------------------
 
-W = 2
+W = 1
 NUMBERS = torch.randn(B, T, W, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
 
 
@@ -254,8 +254,8 @@ def forecaster(cell: str, attention: str, way: Way, season: int | None = None) -
         quantiles=(0.1, 0.5, 0.9),
     )
     made = Forecaster(nn.Identity(), W, H, settings, 0.0, tied=False).double().eval()
-    made.numbers.mean_W.copy_(torch.tensor([5.0, -5.0]))
-    made.numbers.deviation_W.copy_(torch.tensor([2.0, 3.0]))
+    made.numbers.mean_W.copy_(torch.tensor([5.0]))
+    made.numbers.deviation_W.copy_(torch.tensor([2.0]))
     return made
 
 
@@ -265,33 +265,39 @@ def gradients(model: nn.Module, readouts: Tensor) -> list[Tensor]:
     return [readouts.detach(), *(p.grad.clone() for p in model.parameters() if p.grad is not None)]
 
 
+BASE = torch.randn(B, T, 1, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("season", [None, 3])
 @pytest.mark.parametrize(("cell", "attention", "way"), itertools.product(CELLS, ["none", "general", "local_p"], WAYS))
-def test_what_came_is_heard_at_once_or_step_by_step(cell: str, attention: str, way: Way) -> None:
-    model = forecaster(cell, attention, way)
+def test_what_came_is_heard_at_once_or_step_by_step(cell: str, attention: str, way: Way, season: int | None) -> None:
+    model = forecaster(cell, attention, way, season)
 
     def by_steps() -> Tensor:
         state, readouts = model.initial(memory()), []
         for t in range(T):
             x_BW = model.numbers.scaled(NUMBERS[:, t - 1]) if t else torch.zeros(B, W, dtype=torch.float64)
+            if season:
+                x_BW = torch.cat([x_BW, BASE[:, t] / 2], 1)
             readout_BD, _, state = model.one(x_BW, state)
             readouts.append(readout_BD)
         return torch.stack(readouts, 1)
 
-    found = gradients(model, by_steps()), gradients(model, model.read(NUMBERS, model.initial(memory()), 0.0)[0])
+    found = gradients(model, by_steps()), gradients(model, model.read(NUMBERS, BASE, model.initial(memory()), 0.0)[0])
     for one, other in zip(*found, strict=True):
         torch.testing.assert_close(one, other)
 
 
 @pytest.mark.parametrize("attention", ["none", "general"])
 def test_a_forecast_hears_what_it_said_itself(attention: str) -> None:
-    model = forecaster("gru", attention, WAYS[1])
-    readouts_BTD, _ = model.read(NUMBERS, model.initial(memory()), 1.0)
-    numbers_BTWQ, weights_BTS = model.forecast(model.initial(memory()), T)
-    torch.testing.assert_close(model.numbers.said(readouts_BTD), numbers_BTWQ)
+    model = forecaster("gru", attention, WAYS[1], season=3)
+    readouts_BTD, _ = model.read(NUMBERS, BASE, model.initial(memory()), 1.0)
+    numbers_BTWQ, weights_BTS = model.forecast(BASE, model.initial(memory()))
+    torch.testing.assert_close(model.numbers.said(readouts_BTD) + BASE[..., None], numbers_BTWQ)
     assert weights_BTS.shape == (B, T, S)
     # What it said: fed as if it had come, it is heard as its own.
     middle_BTW = model.numbers.scaled_numbers(readouts_BTD)[..., 1] * model.numbers.deviation_W + model.numbers.mean_W
-    heard, _ = model.read(middle_BTW, model.initial(memory()), 0.0)
+    heard, _ = model.read(middle_BTW, BASE, model.initial(memory()), 0.0)
     torch.testing.assert_close(heard, readouts_BTD)
 
 
@@ -299,7 +305,7 @@ def test_a_forecast_hears_nothing_of_what_comes_later() -> None:
     model = forecaster("lstm", "general", WAYS[1])
     other = NUMBERS.clone()
     other[:, 2:] = torch.nan  # behind the end of a row
-    one, two = (model.read(numbers, model.initial(memory()), 0.0)[0] for numbers in (NUMBERS, other))
+    one, two = (model.read(numbers, BASE, model.initial(memory()), 0.0)[0] for numbers in (NUMBERS, other))
     torch.testing.assert_close(one[:, :3], two[:, :3])
     assert two.isfinite().all()
 
