@@ -366,7 +366,7 @@ def _ahead(stock: Stock, _: bool) -> dict[str, Section | None]:
     head = {
         "kind": "forecaster",
         "horizon": horizon,
-        "season": 1,
+        "seasons": [1],
         "channel": width - 1,
         **spoken,
         **numbers,

@@ -190,7 +190,8 @@ def _document(
     if start_from:
         _begin_with(made, alone, start_from)
     if task == "ahead" and not like:
-        made["model"]["head"]["season"] = corpora["train"]["season"] or 1
+        season, window = corpora["train"]["season"] or 1, corpora["train"]["window"]
+        made["model"]["head"]["seasons"] = sorted({season, max(window - window % season, season)})
     made["prepare"] = {"corpus": corpora["train"], **made["prepare"]}
     made["register"] = made.get("register") or {"resamples": 1000, "p_value": 0.05, "seed": 1, "floor": "baseline"}
     if task == "letters" and running:

@@ -228,8 +228,9 @@ class Decoder(Steps):
 class Forecaster(Steps):
     """Says real numbers: each step reads those of the step before, at the first step zeros.
 
-    With a season, what is said is how far a number is from its base, the number of a season before, and a step reads
-    that base too. Of its own a step reads the middle quantile (as DeepAR reads a sample, Salinas et al. 2020).
+    With seasons, what is said is how far a number is from its base, the number of the first season before, and a step
+    reads the numbers of all seasons before. Of its own it reads the middle quantile, as DeepAR (Salinas et al. 2020),
+    whose lags these are, a sample.
 
     Args:
         width: W, the numbers of a step.
@@ -247,64 +248,71 @@ class Forecaster(Steps):
         dropout: float,
         tied: bool,
     ) -> None:
-        heard = width if settings.season is None else width + 1
-        super().__init__(heard, memory_size, settings, dropout, settings.hidden)
-        self.season, self.channel = settings.season, settings.channel
+        super().__init__(width + len(settings.seasons), memory_size, settings, dropout, settings.hidden)
+        self.seasons, self.channel = settings.seasons, settings.channel
         self.numbers = Numbers(width, settings.hidden, settings)
 
-    def base(self, source_BSW: Tensor, lengths_B: Tensor, steps: int) -> Tensor:
-        """Return what is added to numbers, B x T x 1: what was a season before, less the mean of train; or zeros.
+    def lags(self, source_BSW: Tensor, lengths_B: Tensor, steps: int) -> Tensor:
+        """Return what was each season before steps, B x T x seasons, less the mean of train.
 
         Of a source shorter than a season it is the whole source that repeats itself.
         """
-        if self.season is None:
-            return source_BSW.new_zeros(len(source_BSW), steps, 1)
-        season_B1 = lengths_B.clamp(max=self.season)[:, None]
-        place_BT = lengths_B[:, None] - season_B1 + torch.arange(steps) % season_B1
-        before_BT = source_BSW[..., self.channel].gather(1, place_BT.to(source_BSW.device))
-        return before_BT[..., None] - self.numbers.mean_W
+        found = [source_BSW.new_zeros(len(source_BSW), steps, 0)]
+        for season in self.seasons:
+            season_B1 = lengths_B.clamp(max=season)[:, None]
+            place_BT = lengths_B[:, None] - season_B1 + torch.arange(steps) % season_B1
+            before_BT = source_BSW[..., self.channel].gather(1, place_BT.to(source_BSW.device))
+            found.append(before_BT[..., None] - self.numbers.mean_W)
+        return torch.cat(found, 2)
+
+    def base(self, before_BTN: Tensor) -> Tensor:
+        """Return what is added to numbers, B x T x 1: what was the first season before, or zeros."""
+        return before_BTN[..., :1] if self.seasons else before_BTN.new_zeros(*before_BTN.shape[:2], 1)
 
     def read(
-        self, wanted_BTW: Tensor, base_BT1: Tensor, state: DecoderState, own: float
+        self, wanted_BTW: Tensor, before_BTN: Tensor, state: DecoderState, own: float
     ) -> tuple[Tensor, Policy | None]:
         """Return (readouts_BTD, the policy of a hard attention in training); the numbers are linear in the readouts.
 
         Args:
             wanted_BTW: raw numbers, less their base; behind the end of a row anything, or none.
+            before_BTN: from `lags`.
             own: with this probability an input is what the step before said, instead of what was wanted there.
         """
         x_BTW = self.numbers.scaled(wanted_BTW).nan_to_num()
         x_BTW = torch.cat([torch.zeros_like(x_BTW[:, :1]), x_BTW[:, :-1]], 1)
         if self.at_once and not own:
-            return self.sweep(self._heard(x_BTW, base_BT1), state)
+            return self.sweep(self._heard(x_BTW, before_BTN), state)
         readouts: list[Tensor] = []
         policies = []
-        for x_BW, base_B1 in zip(x_BTW.unbind(1), base_BT1.unbind(1), strict=True):
+        for x_BW, before_BN in zip(x_BTW.unbind(1), before_BTN.unbind(1), strict=True):
             if own and readouts:
                 own_B1 = torch.rand(len(x_BW), 1, device=x_BW.device) < own
                 x_BW = torch.where(own_B1, self._middle(readouts[-1]), x_BW)
-            readout_BD, policy, state = self.one(self._heard(x_BW, base_B1), state)
+            readout_BD, policy, state = self.one(self._heard(x_BW, before_BN), state)
             readouts.append(readout_BD)
             policies.append(policy)
         return torch.stack(readouts, 1), _join(policies)
 
-    def forecast(self, base_BT1: Tensor, state: DecoderState) -> tuple[Tensor, Tensor]:
+    def forecast(self, before_BTN: Tensor, state: DecoderState) -> tuple[Tensor, Tensor]:
         """Return (numbers_BTWQ as the targets are, where each step looked, weights_BTS), each step on the one before.
 
         Inputs are all its own: what `read` does with `own` 1.
         """
-        x_BW = base_BT1.new_zeros(len(base_BT1), len(self.numbers.mean_W))
+        x_BW = before_BTN.new_zeros(len(before_BTN), len(self.numbers.mean_W))
         readouts, weights = [], []
-        for base_B1 in base_BT1.unbind(1):
-            readout_BD, _, state = self.one(self._heard(x_BW, base_B1), state)
+        for before_BN in before_BTN.unbind(1):
+            readout_BD, _, state = self.one(self._heard(x_BW, before_BN), state)
             x_BW = self._middle(readout_BD)
             readouts.append(readout_BD)
             weights.append(state.weights_BS)
-        return self.numbers.said(torch.stack(readouts, 1)) + base_BT1[..., None], torch.stack(weights, 1)
+        numbers_BTWQ = self.numbers.said(torch.stack(readouts, 1)) + self.base(before_BTN)[..., None]
+        return numbers_BTWQ, torch.stack(weights, 1)
 
-    def _heard(self, x: Tensor, base: Tensor) -> Tensor:
-        """Return what steps hear: numbers of before, and with a season the base of now, both on the scale of train."""
-        return x if self.season is None else torch.cat([x, base / self.numbers.deviation_W], -1)
+    def _heard(self, x: Tensor, before: Tensor) -> Tensor:
+        """Return what steps hear, on the scale of train: the last numbers, and how far each season is from the base."""
+        apart = torch.cat([before[..., :1], before[..., 1:] - before[..., :1]], -1)
+        return torch.cat([x, apart / self.numbers.deviation_W], -1) if self.seasons else x
 
     def _middle(self, readout_BD: Tensor) -> Tensor:
         said_BWQ = self.numbers.scaled_numbers(readout_BD)

@@ -204,17 +204,17 @@ class Forecast(Network):
         memory = self.encode(batch.source_BS, batch.source_lengths_B)
         own = own if self.training else 1.0
         mask_BT = batch.mask_BT
-        base_BT1 = self.head.base(batch.source_BS, batch.source_lengths_B, mask_BT.shape[1])
-        wanted_BTW = batch.output_BT - base_BT1
-        readouts_BTD, policy = self.head.read(wanted_BTW, base_BT1, self.head.initial(memory), own)
+        before_BTN = self.head.lags(batch.source_BS, batch.source_lengths_B, mask_BT.shape[1])
+        wanted_BTW = batch.output_BT - self.head.base(before_BTN)
+        readouts_BTD, policy = self.head.read(wanted_BTW, before_BTN, self.head.initial(memory), own)
         losses_N = self.head.numbers.losses(readouts_BTD[mask_BT], wanted_BTW[mask_BT])
         chosen = (policy.log_probs_BT[mask_BT], policy.baselines_BT[mask_BT]) if policy else None
         return Outcome(losses_N.mean(), losses_N.detach(), chosen, memory.final)
 
     def forecast(self, source_BSW: Tensor, lengths_B: Tensor, steps: int) -> tuple[Tensor, Tensor]:
         """Return (numbers_BTWQ that follow sources, as the targets are; where each step looked, weights_BTS)."""
-        base_BT1 = self.head.base(source_BSW, lengths_B, steps)
-        return self.head.forecast(base_BT1, self.head.initial(self.encode(source_BSW, lengths_B)))
+        before_BTN = self.head.lags(source_BSW, lengths_B, steps)
+        return self.head.forecast(before_BTN, self.head.initial(self.encode(source_BSW, lengths_B)))
 
 
 class EncoderDecoder(Network):

@@ -161,7 +161,7 @@ MISFITS = (
     Misfit(
         lambda p: (
             isinstance(p.model.head, ForecasterParams)
-            and p.model.head.season is not None
+            and bool(p.model.head.seasons)
             and not (
                 isinstance(p.tokenize.source, Vectors)
                 and p.model.head.channel < p.tokenize.source.width
@@ -170,18 +170,18 @@ MISFITS = (
                 and not p.model.reverse_source
             )
         ),
-        "model.head.season looks back in one channel of the source for one number: model.head.channel must be below "
+        "model.head.seasons look back in one channel of the source for one number: model.head.channel must be below "
         "tokenize.source.width, tokenize.target.width 1, and model.reverse_source false",
     ),
     Misfit(
         lambda p: (
             isinstance(p.model.head, ForecasterParams)
-            and p.model.head.season is not None
+            and bool(p.model.head.seasons)
             and isinstance(p.prepare.corpus, Series)
             and p.model.head.channel != p.prepare.corpus.target_channel
         ),
         "model.head.channel must be the place of prepare.corpus.target among the channels, counted from 0; where it is "
-        "not among them, set model.head.season null",
+        "not among them, set model.head.seasons []",
     ),
     Misfit(
         lambda p: (

@@ -140,9 +140,9 @@ class ForecasterParams(NumericParams, SpeakingParams):
     kind: Literal["forecaster"]
     horizon: Size
     """steps of an answer"""
-    season: Size | None
-    """what is learnt is how far a number is from that of so many source positions before: with 24, an hour from that of
-    the day before; null: the number itself"""
+    seasons: tuple[Size, ...]
+    """what is learnt is how far a number is from that of so many source positions before, the first of these: with 24,
+    an hour from that of the day before; a step is told the numbers of all of them; none: the number itself is learnt"""
     channel: Annotated[int, Field(ge=0)]
     """the number of a source vector that shows what is forecast, counted from 0; of no use without a season"""
 

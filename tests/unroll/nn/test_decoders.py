@@ -233,12 +233,12 @@ W = 1
 NUMBERS = torch.randn(B, T, W, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
 
 
-def forecaster(cell: str, attention: str, way: Way, season: int | None = None) -> Forecaster:
+def forecaster(cell: str, attention: str, way: Way, seasons: tuple[int, ...] = ()) -> Forecaster:
     torch.manual_seed(0)
     settings = ForecasterParams(
         kind="forecaster",
         horizon=T,
-        season=season,
+        seasons=seasons,
         channel=1,
         context="last",
         cell=cell,
@@ -265,39 +265,42 @@ def gradients(model: nn.Module, readouts: Tensor) -> list[Tensor]:
     return [readouts.detach(), *(p.grad.clone() for p in model.parameters() if p.grad is not None)]
 
 
-BASE = torch.randn(B, T, 1, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+BEFORE = torch.randn(B, T, 2, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
 
 
-@pytest.mark.parametrize("season", [None, 3])
+@pytest.mark.parametrize("seasons", [(), (3, 5)])
 @pytest.mark.parametrize(("cell", "attention", "way"), itertools.product(CELLS, ["none", "general", "local_p"], WAYS))
-def test_what_came_is_heard_at_once_or_step_by_step(cell: str, attention: str, way: Way, season: int | None) -> None:
-    model = forecaster(cell, attention, way, season)
+def test_what_came_is_heard_at_once_or_step_by_step(
+    cell: str, attention: str, way: Way, seasons: tuple[int, ...]
+) -> None:
+    model, before = forecaster(cell, attention, way, seasons), BEFORE[..., : len(seasons)]
 
     def by_steps() -> Tensor:
         state, readouts = model.initial(memory()), []
         for t in range(T):
             x_BW = model.numbers.scaled(NUMBERS[:, t - 1]) if t else torch.zeros(B, W, dtype=torch.float64)
-            if season:
-                x_BW = torch.cat([x_BW, BASE[:, t] / 2], 1)
+            if seasons:
+                base, other = BEFORE[:, t].split(1, 1)
+                x_BW = torch.cat([x_BW, base / 2, (other - base) / 2], 1)
             readout_BD, _, state = model.one(x_BW, state)
             readouts.append(readout_BD)
         return torch.stack(readouts, 1)
 
-    found = gradients(model, by_steps()), gradients(model, model.read(NUMBERS, BASE, model.initial(memory()), 0.0)[0])
+    found = gradients(model, by_steps()), gradients(model, model.read(NUMBERS, before, model.initial(memory()), 0.0)[0])
     for one, other in zip(*found, strict=True):
         torch.testing.assert_close(one, other)
 
 
 @pytest.mark.parametrize("attention", ["none", "general"])
 def test_a_forecast_hears_what_it_said_itself(attention: str) -> None:
-    model = forecaster("gru", attention, WAYS[1], season=3)
-    readouts_BTD, _ = model.read(NUMBERS, BASE, model.initial(memory()), 1.0)
-    numbers_BTWQ, weights_BTS = model.forecast(BASE, model.initial(memory()))
-    torch.testing.assert_close(model.numbers.said(readouts_BTD) + BASE[..., None], numbers_BTWQ)
+    model = forecaster("gru", attention, WAYS[1], (3, 5))
+    readouts_BTD, _ = model.read(NUMBERS, BEFORE, model.initial(memory()), 1.0)
+    numbers_BTWQ, weights_BTS = model.forecast(BEFORE, model.initial(memory()))
+    torch.testing.assert_close(model.numbers.said(readouts_BTD) + BEFORE[..., :1, None], numbers_BTWQ)
     assert weights_BTS.shape == (B, T, S)
     # What it said: fed as if it had come, it is heard as its own.
     middle_BTW = model.numbers.scaled_numbers(readouts_BTD)[..., 1] * model.numbers.deviation_W + model.numbers.mean_W
-    heard, _ = model.read(middle_BTW, BASE, model.initial(memory()), 0.0)
+    heard, _ = model.read(middle_BTW, BEFORE, model.initial(memory()), 0.0)
     torch.testing.assert_close(heard, readouts_BTD)
 
 
@@ -305,15 +308,18 @@ def test_a_forecast_hears_nothing_of_what_comes_later() -> None:
     model = forecaster("lstm", "general", WAYS[1])
     other = NUMBERS.clone()
     other[:, 2:] = torch.nan  # behind the end of a row
-    one, two = (model.read(numbers, BASE, model.initial(memory()), 0.0)[0] for numbers in (NUMBERS, other))
+    one, two = (model.read(numbers, BEFORE[..., :0], model.initial(memory()), 0.0)[0] for numbers in (NUMBERS, other))
     torch.testing.assert_close(one[:, :3], two[:, :3])
     assert two.isfinite().all()
 
 
 def test_a_forecast_is_learnt_from_what_was_a_season_before() -> None:
-    model = forecaster("gru", "none", WAYS[1], season=3)
+    model = forecaster("gru", "none", WAYS[1], (3, 1))
     source = torch.arange(30, dtype=torch.float64).view(3, 5, 2)  # its second channel: 1 3 5 7 9, 11 13 ...
-    base = model.base(source, torch.tensor([5, 4, 2]), 4) + model.numbers.mean_W
+    before = model.lags(source, torch.tensor([5, 4, 2]), 4) + model.numbers.mean_W
     # The third is shorter than a season: 21 23, again and again.
-    assert base[..., 0].tolist() == [[5, 7, 9, 5], [13, 15, 17, 13], [21, 23, 21, 23]]
-    assert not forecaster("gru", "none", WAYS[1]).base(source, torch.tensor([5, 4, 2]), 4).any()
+    assert before[..., 0].tolist() == [[5, 7, 9, 5], [13, 15, 17, 13], [21, 23, 21, 23]]
+    assert before[..., 1].tolist() == [[9] * 4, [17] * 4, [23] * 4]
+    assert torch.equal(model.base(before), before[..., :1])
+    none = forecaster("gru", "none", WAYS[1])
+    assert not none.base(none.lags(source, torch.tensor([5, 4, 2]), 4)).any()

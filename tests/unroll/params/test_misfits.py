@@ -107,11 +107,11 @@ UNFITTING: list[tuple[str, dict[str, Any], str]] = [
         {"prepare.corpus": SERIES | {"channels": ["x"], "answer": "number"}},
         "prepare.corpus.answer 'ahead' and model.head.kind 'forecaster' go together",
     ),
-    ("forecast", {"model.head.season": 8, "model.head.channel": 1}, "model.head.season looks back in one channel"),
+    ("forecast", {"model.head.seasons": [8], "model.head.channel": 1}, "model.head.seasons look back in one channel"),
     (
         "forecast",
         {
-            "model.head.season": 8,
+            "model.head.seasons": [8],
             "prepare.corpus.channels": ["x", "y"],
             "tokenize.source.width": 2,
             "prepare.split": {"kind": "grouped", "by": "group", "valid": 0.1, "test": 0.1, "largest_component": 9},
