@@ -108,6 +108,15 @@ def write_tagged(raw: Path) -> None:
     (raw / "tagged-en-oanc.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
+def write_films(raw: Path) -> None:
+    rng = random.Random(1)
+    words = {0: ["dull", "bad", "film"], 1: ["good", "clever", "film"]}
+    kinds = [(label, source) for source in ("imdb", "rotten_tomatoes") for label in words]
+    rows = ((" ".join(rng.choices(words[kind[0]], k=8)) + f"<br />{n}", *kind) for kind in kinds for n in range(100))
+    with (raw / "reviews.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([("text", "label", "source"), *rows])
+
+
 def write_vowels(raw: Path) -> None:
     rng = random.Random(1)
     for file in ("train.ts", "test.ts"):
@@ -132,6 +141,8 @@ def write_raw(params: Pipeline, folders: Folders) -> None:
             write_scans(raw, 250 if source.format == "table" else 1797)
         elif source.format == "tagged":
             write_tagged(raw)
+        elif source.format == "films":
+            write_films(raw)
         elif source.format == "ts":
             write_vowels(raw)
         elif params.reads_on:
