@@ -119,6 +119,15 @@ def write_dictionary(raw: Path) -> None:
     (raw / "cmudict.dict").write_text("".join(f"{word} {said} # made up\n" for word, said in entries), encoding="utf-8")
 
 
+def write_films(raw: Path) -> None:
+    rng = random.Random(1)
+    words = {0: ["dull", "bad", "film"], 1: ["good", "clever", "film"]}
+    kinds = [(label, source) for source in ("imdb", "rotten_tomatoes") for label in words]
+    rows = ((" ".join(rng.choices(words[kind[0]], k=8)) + f"<br />{n}", *kind) for kind in kinds for n in range(100))
+    with (raw / "reviews.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([("text", "label", "source"), *rows])
+
+
 def write_vowels(raw: Path) -> None:
     rng = random.Random(1)
     for file in ("train.ts", "test.ts"):
@@ -155,6 +164,8 @@ def write_raw(params: Pipeline, folders: Folders) -> None:
             write_tagged(raw)
         elif source.format == "pronunciations":
             write_dictionary(raw)
+        elif source.format == "films":
+            write_films(raw)
         elif source.format == "ts":
             write_vowels(raw)
         elif source.format == "tunes":
