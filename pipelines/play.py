@@ -1,8 +1,9 @@
 """Tunes in ABC -> sound, or an ABC file: what the model of pipelines/tunes.yaml makes up, to be heard.
 
-    unroll generate --model data/tunes/model reel --count 3 | python -m pipelines.play reels.wav
-    unroll generate --model data/tunes/model jig | python -m pipelines.play jig.abc
+    unroll generate --model models:/tunes@champion --count 3 reel | python -m pipelines.play reels.wav
+    unroll generate --model data/tunes/model --top-p 0.95 --max-tokens 1000 jig | python -m pipelines.play jig.abc
 
+A registered version draws as it was scored; of a folder one says how, or tunes of more than 200 letters are cut off.
 What comes in is a tune a line, as the model says it, or a file of ABC. Plucked strings, by numpy alone.
 """
 
