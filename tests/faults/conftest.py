@@ -237,8 +237,8 @@ def undisturbed(
     project = Project(folder)
     for stage in STAGES:
         process = project.start(stage)  # in a process like no other: the order of its sets and dicts is its own
-        assert process.communicate()[1] is not None
-        assert process.returncode == 0, stage
+        _, told = process.communicate()
+        assert process.returncode == 0, f"{stage}: {told}"
     shutil.rmtree(folder / ".unroll" / "snapshots")  # as by DVC's evaluate
     return project
 

@@ -358,8 +358,8 @@ def _embedding(recipe: Recipe, side: str, size: int, vectors: np.ndarray | None)
 
 def scaled(model: Network, recipe: Recipe) -> dict[str, Scaled]:
     """Return {side: the part of a model that is to take the scale of its training vectors}."""
-    head: Any = model.head
-    parts = {"source": model.encoder.embedding, "target": head if isinstance(head, Scaled) else head.numbers}
+    speaks = model.head.numbers if isinstance(model.head, Forecaster) else model.head
+    parts = {"source": model.encoder.embedding, "target": speaks}
     kinds = {"source": recipe.tokenize.source, "target": recipe.tokenize.target}
     return {side: cast(Scaled, parts[side]) for side, kind in kinds.items() if isinstance(kind, Vectors) and kind.scale}
 
