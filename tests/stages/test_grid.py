@@ -12,6 +12,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,12 @@ def write_vowels(raw: Path) -> None:
         (raw / file).write_text(head + "".join(f"{row}\n" for row in rows), encoding="utf-8")
 
 
+def write_demand(raw: Path) -> None:
+    hours = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=number) for number in range(3000))
+    lines = (f"{hour:%Y-%m-%d %H:%M:%S},{hour.hour + number % 7}\n" for number, hour in enumerate(hours))
+    (raw / "demand.csv").write_text("ts,y\n" + "".join(lines), encoding="utf-8")
+
+
 def write_tunes(raw: Path) -> None:
     rng = random.Random(1)
     bars = {"reel": ("C|", 8), "hornpipe": ("C|", 8), "jig": ("6/8", 6), "slip jig": ("9/8", 9)}
@@ -190,6 +197,8 @@ def write_raw(params: Pipeline, folders: Folders) -> None:
             write_films(raw)
         elif source.format == "ts":
             write_vowels(raw)
+        elif source.format == "series":
+            write_demand(raw)
         elif source.format == "tunes":
             write_tunes(raw)
         elif params.reads_on:

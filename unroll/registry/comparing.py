@@ -6,8 +6,8 @@ import csv
 import io
 import json
 import subprocess
-import tarfile
 import tempfile
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -110,9 +110,9 @@ def _of_revision(root: Path, pipeline: str, revision: str) -> Entry:
     wanted = ["params.yaml", f"{PIPELINE_FILES}/{pipeline}.yaml", f":(glob)reports/{pipeline}/*.json"]
     with tempfile.TemporaryDirectory() as aside:
         for path in wanted:  # one by one: git refuses all where one is not there
-            if packed := _git(root, "archive", "--format=tar", commit, "--", path):
-                with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-                    archive.extractall(aside, filter="data")
+            if packed := _git(root, "archive", "--format=zip", commit, "--", path):
+                with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+                    archive.extractall(aside)
         return _of_files(Path(aside), pipeline, revision if commit.startswith(revision) else f"{revision} {commit[:7]}")
 
 

@@ -50,7 +50,8 @@ def read(tmp_path: Path) -> Callable[..., list[Row]]:
 
 
 def test_every_format_has_a_reader() -> None:
-    assert readers.READERS.keys() == FORMATS.keys()
+    ours = {name for name, reader in readers.READERS.items() if reader.__module__.startswith("unroll.")}
+    assert ours == FORMATS.keys()
 
 
 def test_a_reader_of_ones_own_is_a_function_and_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
