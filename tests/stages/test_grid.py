@@ -303,7 +303,9 @@ def test_its_pictures_are_pictures(walked: tuple[Pipeline, Folders]) -> None:
     drawn = {path.name: path.read_bytes()[:4] for path in (folders.reports / "pictures").iterdir()}
     assert set(drawn.values()) == {b"\x89PNG"}
     assert "curves.png" in drawn
-    assert bool(drawn.keys() & {"scans.png", "series.png"}) == isinstance(params.tokenize.source, Vectors)
+    assert bool(drawn.keys() & {"scans.png", "series.png", "forecasts.png"}) == isinstance(
+        params.tokenize.source, Vectors
+    )
     assert ("attention.png" in drawn) == looks(params, folders)
 
 
