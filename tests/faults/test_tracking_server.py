@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.conftest import until
 from tests.stores import Server
 from tests.tracked import answers, make_folders, recipe, settings
 from unroll.artifacts import lineage
@@ -60,6 +61,12 @@ def points(server: Server) -> list[tuple[int, float]]:
 ALL = [(update, 1 / update) for update in range(1, UPDATES + 1)]
 
 
+def begun() -> bool:
+    """Return whether the server has a run."""
+    with tracking.reaching() as client:
+        return bool(client.search_runs([tracking.experiment_of(client, "translate")]))
+
+
 def test_a_server_that_comes_up_late(server: Server) -> None:
     learn({20: server.start})
     assert points(server) == ALL
@@ -91,7 +98,7 @@ def test_what_a_dead_server_missed_comes_from_the_files(server: Server, home: Pa
     lines = ["update,train_loss,valid_score", *(f"{update},{loss!r}," for update, loss in ALL)]
     (folders.reports / "curves.csv").write_text("\n".join(lines) + "\n")
     server.start()
-    learn({30: server.kill})
+    learn({30: lambda: until(begun), 31: server.kill})
     server.start()
     digest = lineage.verify(folders.model, folders.evaluation)["model"]
     with tracking.reaching() as client:
