@@ -22,6 +22,7 @@ from pipelines import spoken, tunes
 from unroll.data.numbers import read
 from unroll.data.rows import Row, read_rows
 from unroll.errors import DataError
+from unroll.evaluate import metrics
 from unroll.evaluate.baselines import ngram
 from unroll.evaluate.scores import pairs_of
 
@@ -98,19 +99,8 @@ def wer(said: Sequence[str], wanted: Sequence[str]) -> float:
     >>> wer(["two red cups", "a b c"], ["two cups", "a x c d"])
     50.0
     """
-    texts = [(one.split(), other.split()) for one, other in zip(said, wanted, strict=True)]
-    return 100 * sum(distance(one, other) for one, other in texts) / sum(len(other) for _, other in texts)
-
-
-def distance(one: Sequence[str], other: Sequence[str]) -> int:
-    """Return the least number of words to be changed, added or left out (Levenshtein 1966)."""
-    before = list(range(len(other) + 1))
-    for row, word in enumerate(one, start=1):
-        costs = [row]
-        for column, wanted in enumerate(other, start=1):
-            costs.append(min(before[column] + 1, costs[-1] + 1, before[column - 1] + (word != wanted)))
-        before = costs
-    return before[-1]
+    edits, words = zip(*(metrics.edits(one, [other]) for one, other in zip(said, wanted, strict=True)), strict=True)
+    return 100 * sum(edits) / sum(words)
 
 
 def most_alike(train: Sequence[Row], asked: Sequence[Row]) -> list[str]:

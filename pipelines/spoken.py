@@ -24,6 +24,7 @@ from zlib import crc32
 
 import numpy as np
 
+from unroll.data.numbers import written
 from unroll.data.readers import READERS
 from unroll.data.rows import Row
 from unroll.errors import DataError
@@ -149,11 +150,6 @@ def vectors(samples: np.ndarray) -> np.ndarray:
     missing = -len(steps) % STACK
     stacked = np.pad(steps, ((0, missing), (0, 0)), mode="edge").reshape(-1, STACK, BANDS)
     return stacked.swapaxes(1, 2).reshape(len(stacked), -1).astype(int)
-
-
-def written(vectors_TW: np.ndarray) -> str:
-    """Return vectors as a row has them."""
-    return "; ".join(" ".join(map(str, vector)) for vector in vectors_TW.tolist())
 
 
 # --- the synthesizer --------------------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from pipelines import spoken
-from pipelines.spoken import BANDS, HOP, RATE, STACK, VARIANTS, Saying, log_mel, sayings, speaker, vectors, written
-from unroll.data.numbers import read
+from pipelines.spoken import BANDS, HOP, RATE, STACK, VARIANTS, Saying, log_mel, sayings, speaker, vectors
+from unroll.data.numbers import read, written
 from unroll.errors import DataError
 
 ROOT = Path(__file__).parents[2]

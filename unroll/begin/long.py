@@ -190,13 +190,9 @@ def _long(
     apart = len(set(table.keys(groups[:1]))) if groups else len(lengths)
     in_time = split is None and (apart < 3 or (apart < FEW and not groups))
     windows = max(lengths) > LONGEST or (in_time and max(lengths) > 2 * WINDOW)
-    missing = _missing(table, channels, keys)
-    corpus = {
-        "format": "series", "file": path.name, "delimiter": delimiter, "header": header, "where": None,
-        "id": _columns(id_), "time": time.name if time else None, "most_gap": None,
-        "channels": [one.name for one in channels], "missing": missing, "target": target.name, "target_names": None,
-        "answer": "labels" if each else "number" if numeric else "label", "horizon": None, "season": None,
-        "group": groups[0].name if groups else None, "part": None,
+    corpus = _series(path, delimiter, header, id_, time, channels, target) | {
+        "missing": _missing(table, channels, keys), "answer": "labels" if each else "number" if numeric else "label",
+        "group": groups[0].name if groups else None,
         "window": WINDOW if windows else None, "step": STEP if windows else None,
     }  # fmt: skip
     kind: Kind = "frames" if each else "quantities" if numeric else "sequences"
@@ -223,16 +219,27 @@ def _ahead(
     window = min(window, (room - horizon) // 2)
     if window < max(horizon // 2, 2):
         return None
-    corpus = {
-        "format": "series", "file": path.name, "delimiter": delimiter, "header": header, "where": None,
-        "id": _columns(id_), "time": time.name, "most_gap": None, "channels": [one.name for one in channels],
-        "missing": _missing(table, channels, keys), "target": target.name, "target_names": None, "answer": "ahead",
-        "horizon": horizon, "season": season if season and season <= window else None, "group": None, "part": None,
+    corpus = _series(path, delimiter, header, id_, time, channels, target) | {
+        "missing": _missing(table, channels, keys), "answer": "ahead", "horizon": horizon,
+        "season": season if season and season <= window else None,
         "window": window, "step": max(sum(lengths) // ROWS, 1),
     }  # fmt: skip
     names = (split, sorted(set(table.of(split)))) if split else None
     said = list(_said(corpus, lengths, channels, split, []))
     return Long("ahead", corpus, names, in_time, said)
+
+
+def _series(
+    path: Path, delimiter: str, header: bool, id_: Sequence[Column], time: Column | None, channels: Sequence[Column],
+    target: Column,
+) -> Section:  # fmt: skip
+    """Return a corpus of format series that says where its cells are, and nothing else yet."""
+    return {
+        "format": "series", "file": path.name, "delimiter": delimiter, "header": header, "where": None,
+        "id": _columns(id_), "time": time.name if time else None, "most_gap": None,
+        "channels": [one.name for one in channels], "missing": None, "target": target.name, "target_names": None,
+        "answer": None, "horizon": None, "season": None, "group": None, "part": None, "window": None, "step": None,
+    }  # fmt: skip
 
 
 def _season(times: Sequence[str], keys: Sequence[tuple[str, ...]]) -> int | None:

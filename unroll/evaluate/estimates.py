@@ -45,9 +45,7 @@ def estimates(predictor: Predictor, prepared: Path) -> Scores:
 def seasonal(recipe: Recipe) -> tuple[int, int] | None:
     """Return (the channel that shows what is to be forecast, its season or 1), where a channel does."""
     corpus = recipe.prepare.corpus
-    if isinstance(corpus, Series) and corpus.horizon and corpus.target_channel is not None:
-        return corpus.target_channel, corpus.season or 1
-    return None
+    return corpus.shown if isinstance(corpus, Series) else None
 
 
 def by_step(wanted: Sequence[Items], said: Sequence[np.ndarray]) -> Groups:

@@ -7,6 +7,7 @@ the two equal.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -72,7 +73,7 @@ class Bridge(nn.Module):
         return tuple(tuple(parts[i * self.states : (i + 1) * self.states]) for i in range(self.layers))
 
 
-class Steps(nn.Module):
+class Steps(nn.Module, ABC):
     """A recurrent layer that answers step after step, with attention before it (Bahdanau 2015) or after (Luong 2015).
 
     With query `before`: context from the last state, then the step reads [input, context].
@@ -141,6 +142,27 @@ class Steps(nn.Module):
         after = DecoderState(layers, feed_BD, state.keys_BSH, state.memory, weights_BS, scored_B, state.steps + 1)
         return self.dropout(readout_BD), look.policy, after
 
+    def run(self, x_BTD: Tensor, state: DecoderState, own: float) -> tuple[Tensor, Policy | None]:
+        """Return (readouts_BTD, the policy of a hard attention in training) of inputs.
+
+        Each input but the first is, with probability `own`, made of what the step before said: see `mixed`.
+        """
+        if self.at_once and not own:
+            return self.sweep(x_BTD, state)
+        readouts: list[Tensor] = []
+        policies = []
+        for x_BD in x_BTD.unbind(1):
+            if own and readouts:
+                x_BD = self.mixed(x_BD, readouts[-1], own)
+            readout_BD, policy, state = self.one(x_BD, state)
+            readouts.append(readout_BD)
+            policies.append(policy)
+        return torch.stack(readouts, 1), _join(policies)
+
+    @abstractmethod
+    def mixed(self, x_BD: Tensor, readout_BD: Tensor, own: float) -> Tensor:
+        """Return an input, some of whose rows are with probability `own` what the last readout says."""
+
     def _attend(self, query_BH: Tensor, state: DecoderState) -> Look:
         # The rows of one sentence are queries to one memory, which therefore is never copied.
         query_BKH = query_BH.view(len(state.keys_BSH), -1, query_BH.shape[1])
@@ -202,20 +224,10 @@ class Decoder(Steps):
         Each input but the first is, with probability `own`, the token that the decoder itself found likeliest at the
         step before (scheduled sampling, Bengio 2015). No gradient passes through that choice. 0 is teacher forcing.
         """
-        x_BTD = self._embed(input_BT)
-        if self.at_once and not own:
-            return self.sweep(x_BTD, state)
-        readouts: list[Tensor] = []
-        policies = []
-        for x_BD in x_BTD.unbind(1):
-            if own and readouts:
-                x_BD = self._mix(x_BD, readouts[-1], own)
-            readout_BD, policy, state = self.one(x_BD, state)
-            readouts.append(readout_BD)
-            policies.append(policy)
-        return torch.stack(readouts, 1), _join(policies)
+        return self.run(self._embed(input_BT), state, own)
 
-    def _mix(self, x_BD: Tensor, readout_BD: Tensor, own: float) -> Tensor:
+    def mixed(self, x_BD: Tensor, readout_BD: Tensor, own: float) -> Tensor:
+        """As `Steps.mixed`: the token that it finds likeliest."""
         with torch.no_grad():
             said_B = self.logits(readout_BD).argmax(1)
         own_B1 = torch.rand(len(x_BD), 1, device=x_BD.device) < own
@@ -281,18 +293,14 @@ class Forecaster(Steps):
         """
         x_BTW = self.numbers.scaled(wanted_BTW).nan_to_num()
         x_BTW = torch.cat([torch.zeros_like(x_BTW[:, :1]), x_BTW[:, :-1]], 1)
-        if self.at_once and not own:
-            return self.sweep(self._heard(x_BTW, before_BTN), state)
-        readouts: list[Tensor] = []
-        policies = []
-        for x_BW, before_BN in zip(x_BTW.unbind(1), before_BTN.unbind(1), strict=True):
-            if own and readouts:
-                own_B1 = torch.rand(len(x_BW), 1, device=x_BW.device) < own
-                x_BW = torch.where(own_B1, self._middle(readouts[-1]), x_BW)
-            readout_BD, policy, state = self.one(self._heard(x_BW, before_BN), state)
-            readouts.append(readout_BD)
-            policies.append(policy)
-        return torch.stack(readouts, 1), _join(policies)
+        return self.run(self._heard(x_BTW, before_BTN), state, own)
+
+    def mixed(self, x_BD: Tensor, readout_BD: Tensor, own: float) -> Tensor:
+        """As `Steps.mixed`: the middle of its numbers; what was a season before stays."""
+        middle_BW = self._middle(readout_BD)
+        said_BD = torch.cat([middle_BW, x_BD[:, middle_BW.shape[1] :]], 1)
+        own_B1 = torch.rand(len(x_BD), 1, device=x_BD.device) < own
+        return torch.where(own_B1, said_BD, x_BD)
 
     def forecast(self, before_BTN: Tensor, state: DecoderState) -> tuple[Tensor, Tensor]:
         """Return (numbers_BTWQ as the targets are, where each step looked, weights_BTS), each step on the one before.

@@ -18,7 +18,7 @@ from unroll.nn.attention import ATTENTIONS, CONTEXTS, Memory, Policy
 from unroll.nn.cells import CELLS, State
 from unroll.nn.decoders import Decoder, DecoderState, Forecaster
 from unroll.nn.encoders import ENCODERS, SequenceEncoder, VectorEncoder
-from unroll.nn.heads import Classifier, Regressor, Tagger
+from unroll.nn.heads import Classifier, Numbers, Regressor, Tagger
 from unroll.nn.layers import Frames, OneHot, Scaled, ScaledFrames, Table
 from unroll.nn.losses import linear_cross_entropy
 from unroll.params.model import (
@@ -168,7 +168,12 @@ class Network(nn.Module):
 class Regression(Network):
     """One-to-one, n-to-one and n-to-n where what is answered is numbers: there is no vocabulary, and no softmax."""
 
-    head: Regressor  # type: ignore[assignment]  # which has no logits
+    head: Any  # has no logits
+
+    @property
+    def numbers(self) -> Numbers:
+        """What makes numbers of readouts."""
+        return cast(Regressor, self.head)
 
     def forward(
         self,
@@ -179,37 +184,35 @@ class Regression(Network):
         smoothing: float = 0.0,
         class_weights_V: Tensor | None = None,
     ) -> Outcome:
-        """Return how well a batch is answered; of the arguments but the first, numbers have no use."""
+        """Return how well a batch is answered; candidates, smoothing and weights are of labels, which are none here."""
         memory = self.encode(batch.source_BS, batch.source_lengths_B)
         mask_BT = batch.mask_BT
-        losses_N = self.head.losses(self.head(memory)[mask_BT], batch.output_BT[mask_BT])
-        return Outcome(losses_N.mean(), losses_N.detach(), None, memory.final)
-
-
-class Forecast(Network):
-    """n-to-m where what is answered is numbers, each step of it on the one before."""
-
-    head: Forecaster  # type: ignore[assignment]  # which has no logits
-
-    def forward(
-        self,
-        batch: Batch,
-        candidates: Candidates | None = None,
-        own: float = 0.0,
-        start: tuple[State, ...] | None = None,
-        smoothing: float = 0.0,
-        class_weights_V: Tensor | None = None,
-    ) -> Outcome:
-        """Return how well a batch is answered. Who is not in training reads its own answers, as when it is asked."""
-        memory = self.encode(batch.source_BS, batch.source_lengths_B)
-        own = own if self.training else 1.0
-        mask_BT = batch.mask_BT
-        before_BTN = self.head.lags(batch.source_BS, batch.source_lengths_B, mask_BT.shape[1])
-        wanted_BTW = batch.output_BT - self.head.base(before_BTN)
-        readouts_BTD, policy = self.head.read(wanted_BTW, before_BTN, self.head.initial(memory), own)
-        losses_N = self.head.numbers.losses(readouts_BTD[mask_BT], wanted_BTW[mask_BT])
+        readouts_BTD, wanted_BTW, policy = self.told(memory, batch, own)
+        losses_N = self.numbers.losses(readouts_BTD[mask_BT], wanted_BTW[mask_BT])
         chosen = (policy.log_probs_BT[mask_BT], policy.baselines_BT[mask_BT]) if policy else None
         return Outcome(losses_N.mean(), losses_N.detach(), chosen, memory.final)
+
+    def told(self, memory: Memory, batch: Batch, own: float) -> tuple[Tensor, Tensor, Policy | None]:
+        """Return (readouts_BTD, the numbers that are to be made of them, B x T x W, hard attention's choices)."""
+        return self.head(memory), batch.output_BT, None
+
+
+class Forecast(Regression):
+    """n-to-m where what is answered is numbers, each step of it on the one before."""
+
+    head: Forecaster
+
+    @property
+    def numbers(self) -> Numbers:
+        return self.head.numbers
+
+    def told(self, memory: Memory, batch: Batch, own: float) -> tuple[Tensor, Tensor, Policy | None]:
+        """As `Regression.told`. Who is not in training hears its own answers, as when it is asked."""
+        own = own if self.training else 1.0
+        before_BTN = self.head.lags(batch.source_BS, batch.source_lengths_B, batch.output_BT.shape[1])
+        wanted_BTW = batch.output_BT - self.head.base(before_BTN)
+        readouts_BTD, policy = self.head.read(wanted_BTW, before_BTN, self.head.initial(memory), own)
+        return readouts_BTD, wanted_BTW, policy
 
     def forecast(self, source_BSW: Tensor, lengths_B: Tensor, steps: int) -> tuple[Tensor, Tensor]:
         """Return (numbers_BTWQ that follow sources, as the targets are; where each step looked, weights_BTS)."""
@@ -358,8 +361,8 @@ def _embedding(recipe: Recipe, side: str, size: int, vectors: np.ndarray | None)
 
 def scaled(model: Network, recipe: Recipe) -> dict[str, Scaled]:
     """Return {side: the part of a model that is to take the scale of its training vectors}."""
-    speaks = model.head.numbers if isinstance(model.head, Forecaster) else model.head
-    parts = {"source": model.encoder.embedding, "target": speaks}
+    said = model.numbers if isinstance(model, Regression) else None
+    parts = {"source": model.encoder.embedding, "target": said}
     kinds = {"source": recipe.tokenize.source, "target": recipe.tokenize.target}
     return {side: cast(Scaled, parts[side]) for side, kind in kinds.items() if isinstance(kind, Vectors) and kind.scale}
 

@@ -94,8 +94,7 @@ class Pipeline(Recipe):
             fitting = " or ".join(f"'{asking.kind}'" for asking in able(head))
             raise ValueError(f"evaluate.search.kind '{kind}' cannot ask a {head}: set {fitting}")
         corpus = self.prepare.corpus
-        shown = isinstance(corpus, Series) and corpus.horizon and corpus.target_channel is not None
-        if self.evaluate.baseline == "seasonal_naive" and not shown:
+        if self.evaluate.baseline == "seasonal_naive" and not (isinstance(corpus, Series) and corpus.shown):
             raise ValueError(
                 "evaluate.baseline 'seasonal_naive' says again what was: it needs prepare.corpus.format 'series' with "
                 "answer 'ahead' and the target among the channels; set another"

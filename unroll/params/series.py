@@ -73,6 +73,12 @@ class Series(Section):
         return -(-max(self.window + (self.horizon or 0), self.season or 0) // self.step)
 
     @property
+    def shown(self) -> tuple[int, int] | None:
+        """Of a forecast: the channel that shows what the target was until now, and its season, or 1; else None."""
+        channel = self.target_channel
+        return None if channel is None or self.horizon is None else (channel, self.season or 1)
+
+    @property
     def target_channel(self) -> int | None:
         """The channel that shows what the target was until now, counted from 0; None where none does."""
         return self.channels.index(self.target) if self.target in self.channels else None
@@ -101,7 +107,7 @@ class Series(Section):
             raise ValueError("answer 'ahead' and horizon go together: say how many frames, or set horizon null")
         if self.horizon and self.window is None:
             raise ValueError("answer 'ahead' needs a window: the frames from which those that follow are forecast")
-        if self.season and (self.target_channel is None or not self.horizon or self.season > (self.window or 0)):
+        if self.season and (self.shown is None or self.season > (self.window or 0)):
             raise ValueError(
                 "season is for answer 'ahead', with the target among the channels and a window no shorter than a "
                 "season: set it so, or season null"
