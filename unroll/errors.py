@@ -82,12 +82,13 @@ SAID = {
     "disk I/O error": errno.EIO,
     "readonly database": errno.EROFS,
     "can't start new thread": errno.EAGAIN,
-    **{os.strerror(code): code for code in (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EMFILE)},
+    **{os.strerror(code): code for code in (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EMFILE, errno.EAGAIN)},
 }
 NO_MEMORY = re.compile(
     "can(no|')t allocate memory|out of memory|not enough memory|unable to allocate|bad.alloc|failed to map segment"
     "|could not (create|execute) a (primitive|memory|descriptor)"  # oneDNN
-    "|codec configuration error when writing",  # Pillow
+    "|codec configuration error when writing"  # Pillow
+    "|error return without exception set|without setting an exception",  # Python, where a MemoryError is lost
     re.IGNORECASE,
 )
 """Other words of libraries for the same."""

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
@@ -162,6 +163,7 @@ class Server:
         environment = clean_environment() | ({"LD_PRELOAD": str(self.shim)} if self.shim else {})
         command = [sys.executable, "-m", "tests.faults.injected"]
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=-1, stdout=-1, text=True)
+        self.told = tempfile.TemporaryDirectory()  # apart from all folders and disks with faults
 
     def run(
         self, stage: str, folder: Path, fault: Fault = NONE, number: int = 0, faults: Sequence[str] | None = None
@@ -171,7 +173,7 @@ class Server:
         Args:
             faults: those of `tests.faults.armed`, instead of one below all libraries.
         """
-        told = folder.with_name(f"told by {folder.name}")  # no path that begins as those with faults do
+        told = Path(self.told.name) / "told"
         asked = {"stage": stage, "folder": str(folder), "told": str(told), "number": number, **fault._asdict()}
         asked |= {} if faults is None else {"faults": faults}
         assert self.process.stdin

@@ -55,7 +55,9 @@ LACKS: list[tuple[Exception, str]] = [
     (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "out of memory; "),
     (ImportError("libtorch_cpu.so: failed to map segment from shared object"), "out of memory; "),
     (OSError(errno.ENOMEM, "none"), "out of memory; "),
+    (SystemError("error return without exception set"), "out of memory; "),  # Python, while it imports
     (RuntimeError("can't start new thread"), "Resource temporarily unavailable; raise"),
+    (RuntimeError("Resource temporarily unavailable"), "Resource temporarily unavailable; raise"),  # sentencepiece
 ]
 
 
