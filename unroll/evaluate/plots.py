@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from textwrap import fill, shorten
 from typing import TYPE_CHECKING, Literal
@@ -20,6 +21,8 @@ MOST_UPRIGHT, LONGEST = 8, 28
 """Bars that stand side by side, and letters of a label: a longer one is cut."""
 MOST_POINTS = 1_000
 """Numbers that are drawn over those wanted, spread evenly."""
+MOST_NAMED = 21
+"""Labels that a legend names."""
 
 Map = tuple[Sequence[str], Sequence[str], np.ndarray]
 """source tokens, target tokens, weights_TS"""
@@ -171,8 +174,17 @@ def scans(images: Sequence[np.ndarray], titles: Sequence[str], path: Path) -> No
     _save(figure, path)
 
 
-def series(rows: Sequence[np.ndarray], titles: Sequence[str], path: Path) -> None:
-    """Draw sequences of vectors, a line for each of their numbers, over frames, each below its title."""
+def series(
+    rows: Sequence[np.ndarray],
+    titles: Sequence[str],
+    path: Path,
+    labels: Sequence[tuple[Sequence[str], Sequence[str]]] = (),
+) -> None:
+    """Draw sequences of vectors, a line for each of their numbers, over frames, each below its title.
+
+    Args:
+        labels: (those wanted, those said) of the frames of each sequence: strips below its lines.
+    """
     columns = 2 if len(rows) > 1 else 1
     lines = max(-(-len(rows) // columns), 1)
     figure, grid = _figure(5.4 * columns, 2.2 * lines, lines, columns)
@@ -182,7 +194,30 @@ def series(rows: Sequence[np.ndarray], titles: Sequence[str], path: Path) -> Non
         axes.set_axis_on()
         axes.plot(row_TW, linewidth=0.8)
         axes.set_title(shorten(title, 60, placeholder=" ..."), fontsize=9, color=INK, parse_math=False)
+    _strips(figure, grid, labels)
     _save(figure, path)
+
+
+def _strips(figure: Figure, grid: Sequence[Axes], labels: Sequence[tuple[Sequence[str], Sequence[str]]]) -> None:
+    from matplotlib import colormaps
+    from matplotlib.patches import Patch
+
+    names = sorted({name for pair in labels for side in pair for name in side})
+    known = colormaps["tab20" if len(names) > 10 else "tab10"]
+    colours = dict(zip(names, cycle([known(number) for number in range(known.N)]), strict=False))
+    for axes, pair in zip(grid, labels, strict=False):
+        lowest, highest = axes.get_ylim()
+        height = 0.08 * (highest - lowest)
+        for side, said, low in zip(pair, ("wanted", "said"), (lowest - height, lowest - 2.2 * height), strict=True):
+            spans = [(frame - 0.5, 1) for frame in range(len(side))]
+            axes.broken_barh(spans, (low, height), facecolors=[colours[name] for name in side])
+            beside = axes.text(-0.01, low + height / 2, said, fontsize=7, color=INK, ha="right", va="center")
+            beside.set_transform(axes.get_yaxis_transform())
+        axes.set_yticks([tick for tick in axes.get_yticks() if lowest + height <= tick <= highest])
+        axes.set_ylim(lowest - 2.4 * height, highest)
+    if names:
+        patches = [Patch(color=colours[name], label=_cut(name)) for name in names[:MOST_NAMED]]
+        figure.legend(handles=patches, loc="outside lower center", ncols=7, frameon=False, fontsize=8)
 
 
 def forecasts(rows: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], path: Path) -> None:

@@ -29,6 +29,8 @@ EXAMPLES, SHOWN = 10, 200
 """Rows of each kind; characters of a text in a table to read."""
 DRAWN = range(5, 13)
 """target tokens of the answers whose attention is drawn"""
+MOST_LINES = 16
+"""numbers of a frame that are drawn as a line each"""
 SCORES = {
     "bleu": "BLEU of greedy answers", "chrf": "chrF of greedy answers", "accuracy": "accuracy, %",
     "macro_f1": "macro F1, %", "macro_recall": "macro recall, %", "span_f1": "F1 of spans, %",
@@ -63,8 +65,11 @@ def draw(scores: Scores, recipe: Recipe, params: Evaluate, reports: Path) -> Non
     elif isinstance(recipe.tokenize.source, Vectors):
         chosen = scores.rows[spread][: params.pictures]
         said = [row["hypothesis"] for row in chosen]
-        if isinstance(recipe.prepare.corpus, Series | Ts):
-            plots.series([read(row["source"]) for row in chosen], list(map(runs, said)), folder / "series.png")
+        if isinstance(recipe.prepare.corpus, Series | Ts) or _are_lines(recipe.tokenize.source):
+            pairs = [(row["references"][0].split(), row["hypothesis"].split()) for row in chosen]
+            labels = pairs if recipe.model.head.kind == "tagger" else []
+            rows = [read(row["source"]) for row in chosen]
+            plots.series(rows, list(map(runs, said)), folder / "series.png", labels)
         else:
             plots.scans([scan(row["source"]) for row in chosen], said, folder / "scans.png")
     if looks := maps(scores.answers, params.pictures):
@@ -85,6 +90,11 @@ def _forecast(row: Row, answer: Prediction, channel: int, season: int) -> tuple[
     before_S, came_T = read(row["source"])[:, channel], read(row["references"][0])[:, 0]
     said_TQ = cast(np.ndarray, answer.numbers_TWQ)[: len(came_T), 0]
     return before_S[-season - 2 * len(came_T) :], came_T, said_TQ
+
+
+def _are_lines(source: Vectors) -> bool:
+    """Return whether vectors are few numbers, each of its own scale: no greys of a picture, nor bands of a sound."""
+    return source.scale is not None and source.width <= MOST_LINES
 
 
 def scan(source: str) -> np.ndarray:

@@ -53,6 +53,15 @@ def scans(number: float, path: Path) -> None:
     plots.scans([np.eye(8) * number, np.eye(8)], ["3", "8"], path)
 
 
+def series(number: float, path: Path) -> None:
+    plots.series([np.eye(5) * number, np.eye(2)], ["a b", "b"], path)
+
+
+def strips(number: float, path: Path) -> None:
+    said = ["walks", "runs" if number < 0.5 else "walks"]
+    plots.series([np.eye(2), np.eye(2)], ["", ""], path, [(["walks", "runs"], said), (["runs"] * 2, ["walks"] * 2)])
+
+
 def attention(number: float, path: Path) -> None:
     weights_TS = np.array([[number, 1 - number, 0]])
     plots.attention([(["▁I", "￭,", " "], ["▁Yo"], weights_TS)] * 3, path)
@@ -63,7 +72,21 @@ def embeddings(number: float, path: Path) -> None:
     plots.embeddings(["milk", "tea", "the"], [0, 0, -1], points, ["milk"], path)
 
 
-PICTURES = [curves, bars, lying, stress, confusion, estimates, forecasts, lines, scans, attention, embeddings]
+PICTURES = [
+    curves,
+    bars,
+    lying,
+    stress,
+    confusion,
+    estimates,
+    forecasts,
+    lines,
+    scans,
+    series,
+    strips,
+    attention,
+    embeddings,
+]
 
 
 @pytest.mark.parametrize("draw", PICTURES)
@@ -89,6 +112,8 @@ def test_the_same_numbers_give_the_same_bytes_and_others_do_not(draw: Draw, tmp_
         lambda path: plots.lines({}, "x", "y", path),
         lambda path: plots.scans([], [], path),
         lambda path: plots.scans([np.zeros((1, 1)), np.zeros((40, 8))], ["", "$x_$ " * 20], path),
+        lambda path: plots.series([], [], path),
+        lambda path: plots.series([np.zeros((30, 1))], ["$x$"], path, [([f"_{n}$" for n in range(30)], [""] * 30)]),
         lambda path: plots.attention([], path),
         lambda path: plots.attention([([], [], np.zeros((0, 0)))], path),
         lambda path: plots.attention([(["$x$ _^\\"], ["水", "🙂"], np.ones((2, 1)))], path),
@@ -104,6 +129,8 @@ def test_the_same_numbers_give_the_same_bytes_and_others_do_not(draw: Draw, tmp_
         "no lines",
         "no images",
         "images of all sizes",
+        "no sequences",
+        "thirty labels",
         "no sentences",
         "empty sentence",
         "odd characters",

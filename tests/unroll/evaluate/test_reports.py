@@ -90,6 +90,20 @@ def test_runs_of_equal_labels_are_said_once() -> None:
     assert reports.runs("") == ""
 
 
+@pytest.mark.parametrize(
+    ("width", "scale", "lines"), [(6, "standard", True), (72, "standard", False), (8, None, False)]
+)
+def test_few_numbers_of_a_scale_each_are_lines(width: int, scale: str | None, lines: bool, tmp_path: Path) -> None:
+    source = {"kind": "vectors", "width": width, "scale": scale}
+    pipeline = recipes.make("frames", **{"tokenize.source": source, "prepare.corpus.frame": width})
+    (tmp_path / "curves.csv").write_text("update,train_loss,valid_score\n1,2.5,\n2,2.0,9\n")
+    frames = "; ".join([" ".join(["1"] * width)] * 2)
+    found = Scores([row(1, source=frames, references=["a b"], hypothesis="a a")], {"main": "accuracy"}, unit="class")
+    reports.draw(found, pipeline.recipe, pipeline.evaluate, tmp_path)
+    assert (tmp_path / "pictures" / "series.png").exists() is lines
+    assert (tmp_path / "pictures" / "scans.png").exists() is not lines
+
+
 def test_scores_under_stress_stand_beside_those_without() -> None:
     report: dict[str, Any] = {"stress.lower": 8.5, "stress.lower_lost": 0.5, "stress.copied_names": 90.0}
     for main, before in (("bleu", 9.0), ("mae", 8.0)):
