@@ -95,7 +95,8 @@ def test_runs_of_equal_labels_are_said_once() -> None:
 )
 def test_few_numbers_of_a_scale_each_are_lines(width: int, scale: str | None, lines: bool, tmp_path: Path) -> None:
     source = {"kind": "vectors", "width": width, "scale": scale}
-    pipeline = recipes.make("frames", **{"tokenize.source": source, "prepare.corpus.frame": width})
+    corpus = {"prepare.corpus.columns": [100, 100 + width], "prepare.corpus.frame": width}
+    pipeline = recipes.make("frames", **{"tokenize.source": source} | corpus)
     (tmp_path / "curves.csv").write_text("update,train_loss,valid_score\n1,2.5,\n2,2.0,9\n")
     frames = "; ".join([" ".join(["1"] * width)] * 2)
     found = Scores([row(1, source=frames, references=["a b"], hypothesis="a a")], {"main": "accuracy"}, unit="class")
