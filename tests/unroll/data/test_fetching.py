@@ -198,6 +198,30 @@ def test_names_do_not_collide(bring: Bring, sources: Path, members: dict[str, st
         bring(of_files(members))
 
 
+def test_several_sources_are_brought_into_one_folder(
+    bring: Bring, raw: Path, sources: Path, wheel: Path, package: dict[str, Any]
+) -> None:
+    (sources / "own.tsv").write_bytes(b"mine")
+    tiny = of_wheel(sha256(wheel), {"tiny/rows.tsv": "deep/rows.tsv"})
+    bring({"kind": "several", "sources": [tiny, of_files({"own.tsv": "deep/own.tsv"}), package]})
+    assert names(raw) == {"deep/rows.tsv", "deep/own.tsv", "rows.gz"}
+    assert (raw / "deep/own.tsv").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(("name", "told"), [("same.tsv", "'same.tsv' is taken"), ("same.tsv/a", "is below a file")])
+def test_members_of_several_sources_do_not_collide(bring: Bring, sources: Path, name: str, told: str) -> None:
+    (sources / "a").write_bytes(b"")
+    with pytest.raises(ParamsError, match=told):
+        bring({"kind": "several", "sources": [of_files({"a": "same.tsv"}), of_files({"a": name})]})
+
+
+def test_each_of_several_sources_is_held_to_its_hash(bring: Bring, sources: Path, wheel: Path) -> None:
+    (sources / "a").write_bytes(b"")
+    tiny = of_wheel("0" * 64, {"tiny/rows.tsv": "rows.tsv"})
+    with pytest.raises(IntegrityError, match=sha256(wheel)):
+        bring({"kind": "several", "sources": [of_files({"a": "a"}), tiny]})
+
+
 class Server(http.server.BaseHTTPRequestHandler):
     """Gives CONTENT under /rows.tsv, half of what it promises under /cut, and nothing else."""
 
