@@ -3,13 +3,14 @@
 Time is cut at some moments. For each a model learns from what lies before the cut, but for the last stretch, which
 validates, and is tested on the stretch behind it: rolling origins and a growing past (Tashman 2000, "Out-of-sample
 tests of forecasting accuracy"). Beside it seasonal naive forecasts, and ridge regression on lags, of the same rows.
-Stages run in a folder that goes again.
+Stages run in a folder that goes again; the table and a picture go to benchmarks/results.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any
@@ -43,9 +44,7 @@ def main(
 ) -> None:
     """Print for each cut what a model of all before it is worth on the stretch behind it, and the mean of these."""
     with one_line():
-        rows = backtest(ROOT, pipeline, cuts, first, threads)
-    points = {name: [(float(row["cut"]), float(row[name])) for row in rows[:-1]] for name in ("MAE", *BESIDE)}
-    plots.lines(points, "share of time before the cut", "MAE", common.RESULTS / f"backtest-{pipeline}.png")
+        draw(backtest(ROOT, pipeline, cuts, first, threads), pipeline)
 
 
 def backtest(project: Path, pipeline: str, cuts: int, first: float, threads: int) -> list[Row]:
@@ -118,9 +117,16 @@ def judged(folders: Folders, fold: Pipeline) -> Row:
     row: Row = {"train rows": len(train), "test rows": len(test)}
     row |= {name: report[key] for name, key in FIGURES.items() if key in report}
     for name, key in BESIDE.items():
-        known = fold.evaluate.baseline == key
-        row[name] = report["baseline"] if known else BASELINES[key](train, test, fold.recipe)
+        found = report["baseline"] if fold.evaluate.baseline == key else BASELINES[key](train, test, fold.recipe)
+        row[name] = round(found, 4)
     return row
+
+
+def draw(rows: Sequence[Row], pipeline: str) -> None:
+    """Draw the errors of all over the cuts, beside the table; the last row, their mean, is left out."""
+    columns = {pipeline: "MAE"} | {name: name for name in BESIDE}
+    points = {name: [(float(row["cut"]), float(row[key])) for row in rows[:-1]] for name, key in columns.items()}
+    plots.lines(points, "share of time before the cut", "MAE", common.RESULTS / f"backtest-{pipeline}.png")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import yaml
 
 from benchmarks.peers import PEERS
 from benchmarks.peers.base import BENCH, SHIMS, Decoding, Timing, Training
-from unroll.folders import PIPELINE_FILES, check_name, start_folder
+from unroll.folders import PIPELINE_FILES, start_folder
 from unroll.params.fetch import Files
 from unroll.params.pipeline import Pipeline
 from unroll.params.reading import GRID, dump, grid_line, leaves, load
@@ -55,8 +55,8 @@ def make_project(root: Path, pipeline: str, threads: int, project: Path = ROOT) 
     start = found.train.start_from
     own = [f"data/sources/{name}" for name in found.fetch.members] if isinstance(found.fetch, Files) else []
     for place in (*own, *([start_folder(start)] if start else [])):
-        (root / place).parent.mkdir(parents=True, exist_ok=True)
-        if (project / place).exists():  # else the stage that wants it says so
+        if (project / place).exists() and not (root / place).exists():  # what is nowhere the stage that wants it names
+            (root / place).parent.mkdir(parents=True, exist_ok=True)
             (shutil.copytree if (project / place).is_dir() else shutil.copy)(project / place, root / place)
     machine = f"machine:\n  accelerator: cpu\n  processes: 1\n  threads: {threads}\n"
     grid = f"pipelines:\n  {grid_line(pipeline, found.parts, start)}\n"
@@ -67,13 +67,13 @@ def make_project(root: Path, pipeline: str, threads: int, project: Path = ROOT) 
 def differences(one: Pipeline, other: Pipeline) -> set[str]:
     """Return the parameters in which two pipelines differ, by their dotted names."""
     first, second = (dict(leaves(dump(pipeline))) for pipeline in (one, other))
-    return {name for name in first | second if first.get(name, leaves) != second.get(name, leaves)}  # null is a value
+    missing = object()  # which null is not
+    return {name for name in first | second if first.get(name, missing) != second.get(name, missing)}
 
 
 def write_pipeline(root: Path, name: str, pipeline: Pipeline) -> None:
     """Write the file of a pipeline of a project anew, as `unroll.params.reading.changed` leaves it."""
     sections = {key: value for key, value in dump(pipeline).items() if key != "machine"}
-    check_name(name, "pipeline")
     (root / PIPELINE_FILES / f"{name}.yaml").write_text(yaml.safe_dump(sections, sort_keys=False), encoding="utf-8")
 
 
@@ -91,7 +91,9 @@ def run(root: Path, pipeline: str, stages: Sequence[str] = STAGES) -> dict[str, 
 
 
 def stages_after(changes: Collection[str]) -> tuple[str, ...]:
-    """Return the stages that a change of some parameters is for: from the first that reads one of them, by dvc.yaml.
+    """Return the stages that are to run again for other values of some parameters: from the first that reads one, on.
+
+    Which stage reads what is told by dvc.yaml.
 
     >>> stages_after(["model.dropout", "train.seed"]), stages_after(["evaluate"])
     (('train', 'evaluate'), ('evaluate',))

@@ -49,6 +49,8 @@ def main(
 ) -> None:
     """Print for each figure its mean and spread over seeds, as it is and changed, and which is better."""
     with one_line():
+        if change and not pipeline:
+            raise ParamsError(f"--change {change[0]}: of which pipeline? --pipeline NAME")
         for name in [pipeline] if pipeline else PAIRS:
             if not (changes := change or PAIRS.get(name)):
                 raise ParamsError(f"{name}: compared with what? --change PARAMETER=VALUE")

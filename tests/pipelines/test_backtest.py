@@ -98,6 +98,8 @@ def test_folds_are_trained_and_judged(tmp_path: Path, blank_store: Path, monkeyp
     # Noise of 0.2 on both sides: |N(0, 0.2 sqrt 2)| is 0.23 on average.
     assert float(mean["seasonal naive"]) == pytest.approx(0.226, abs=0.06)
     assert 0.1 < float(mean["ridge"]) < float(mean["seasonal naive"]) < float(mean["MAE"])  # 20 updates teach little
+    backtest.draw(rows, "forecast")
+    assert (tmp_path / "results/backtest-forecast.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_what_is_no_forecast_is_refused() -> None:
