@@ -18,7 +18,9 @@ from unroll.data.numbers import read
 from unroll.data.rows import read_rows
 from unroll.errors import ParamsError
 from unroll.folders import Folders
+from unroll.nn.model import scaled
 from unroll.params.reading import changed
+from unroll.training.setup import first_model
 
 HOURS = 400
 SHARES = backtest.folds(3, 0.55)
@@ -82,6 +84,18 @@ def test_no_two_parts_of_a_fold_share_an_hour(cut: float, tmp_path: Path) -> Non
         hours[split] = {int(hour) for row in rows for text in (row.source, row.target) for hour in read(text).ravel()}
     assert max(hours["train"]) < int(SHARES[cut]["prepare.split.valid.part"][0] * HOURS) <= min(hours["valid"])
     assert max(hours["valid"]) < int(cut * HOURS) <= min(hours["test"])
+
+
+@pytest.mark.parametrize("cut", SHARES)
+def test_the_scale_is_learnt_from_train_alone(cut: float, tmp_path: Path) -> None:
+    begin = int(SHARES[cut]["prepare.split.valid.part"][0] * HOURS)
+    made(tmp_path, cut, np.where(np.arange(HOURS) < begin, waves.waves(HOURS), 1000))
+    folders = Folders(tmp_path, "forecast")
+    recipe = changed(recipes.make("forecast", **waves.SMALL), SHARES[cut]).recipe
+    seen = np.concatenate([read(row.source) for row in read_rows(folders.prepared / "train.tsv")])
+    scale = scaled(first_model(recipe, folders), recipe)["source"]
+    assert (scale.mean_W.item(), scale.deviation_W.item()) == pytest.approx((seen.mean(), seen.std()), rel=1e-4)
+    assert abs(seen).max() < 3
 
 
 def test_folds_are_trained_and_judged(tmp_path: Path, blank_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
