@@ -70,13 +70,11 @@ def compare(
         now = made = make_project(root, pipeline, threads, project)
         variants = {AS_IT_IS: now} | {text: variant(now, text) for text in changes}
         found: dict[str, Figures] = {}
-        stages = STAGES
         for text, settings in variants.items():
             for seed in range(1, seeds + 1):
                 wanted = changed(settings, {"train.seed": seed})
                 write_pipeline(root, pipeline, wanted)
-                stages = stages_after(differences(made, wanted)) if found else STAGES
-                run(root, pipeline, stages)
+                run(root, pipeline, stages_after(differences(made, wanted)) if found else STAGES)
                 made = wanted
                 for name, value in figures(Folders(root, pipeline), named).items():
                     found.setdefault(text, {}).setdefault(name, []).append(value)
