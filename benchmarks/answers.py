@@ -1,7 +1,9 @@
-"""What no score of `evaluate` says of two pipelines' answers: `python -m benchmarks.answers tunes`, or `spoken`.
+"""What no score of `evaluate` says of some pipelines' answers: `python -m benchmarks.answers tunes`, or another.
 
-    tunes    of a hundred tunes drawn, how many are ABC, come to an end, and have bars that add up to the meter
-    spoken   of a hundred words, how many are wrong, in voices that train has and in others
+    tunes     of a hundred tunes drawn, how many are ABC, come to an end, and have bars that add up to the meter
+    spoken    of a hundred words, how many are wrong, in voices that train has and in others
+    stories   of a hundred answers, how many are right, by the facts that a question needs
+    scene     BLEU of the sentences; of a hundred how many are right as a whole, by the scans that they name
 
 With --baseline also what counts, or knows by heart, makes of the same rows, in some minutes: n-grams of other lengths
 than evaluate's; the words of the training sentence that sounds most alike.
@@ -10,8 +12,10 @@ than evaluate's; the words of the training sentence that sounds most alike.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated, Any
 
 import numpy as np
@@ -25,13 +29,14 @@ from unroll.errors import DataError
 from unroll.evaluate import metrics
 from unroll.evaluate.baselines import ngram
 from unroll.evaluate.scores import pairs_of
+from unroll.training.validation import bleu
 
 Answers = list[dict[str, Any]]
 Report = dict[str, float]
 
 
 def main(
-    pipeline: Annotated[str, typer.Argument(help="tunes or spoken, evaluated.")],
+    pipeline: Annotated[str, typer.Argument(help="tunes, spoken, stories or scene, evaluated.")],
     baseline: Annotated[bool, typer.Option(help="Beside what counts, or knows by heart.")] = False,
 ) -> None:
     """Print the figures of a pipeline's answers to its test rows, as JSON."""
@@ -129,7 +134,42 @@ def warped(asked_SW: np.ndarray, known_NTW: np.ndarray, lengths_N: np.ndarray) -
     return before_TN[lengths_N - 1, np.arange(len(lengths_N))] / (lengths_N + len(asked_SW))
 
 
-REPORTS: dict[str, Callable[[Answers, Path, bool], Report]] = {"tunes": of_tunes, "spoken": of_speech}
+# --- stories and scenes -----------------------------------------------------------------------------------------------
+
+
+def of_stories(answers: Answers, prepared: Path, baseline: bool) -> Report:
+    """Return what part of the answers is right, in percent, for each number of facts that a question needs."""
+    return _exact(answers, lambda answer: f"facts_{facts_of(answer['source'])}")
+
+
+def facts_of(text: str) -> int:
+    """Return how many facts of a story its question needs, which its form tells.
+
+    >>> [facts_of(f"Mary got the milk. {asked}") for asked in ("Where is Mary?", "Where is the milk?")]
+    [1, 2]
+    >>> facts_of("Mary got the milk. Where was the milk before the garden?")
+    3
+    """
+    question = text.rpartition(". ")[2]
+    return 3 if question.startswith("Where was ") else 2 if question.startswith("Where is the ") else 1
+
+
+def of_scenes(answers: Answers, prepared: Path, baseline: bool) -> Report:
+    """Return the BLEU of the sentences; and what part of them is right as a whole, in percent, by the scans wanted."""
+    score = bleu([answer["hypothesis"] for answer in answers], [answer["references"] for answer in answers])
+    return {"bleu": round(score, 2)} | _exact(answers, lambda answer: f"scans_{answer['references'][0].count(' at ')}")
+
+
+def _exact(answers: Answers, group: Callable[[dict[str, Any]], str]) -> Report:
+    right: dict[str, list[bool]] = defaultdict(list)
+    for answer in answers:
+        right[group(answer)].append(answer["hypothesis"] in answer["references"])
+    return {name: round(100 * fmean(found), 2) for name, found in sorted(right.items())}
+
+
+REPORTS: dict[str, Callable[[Answers, Path, bool], Report]] = {
+    "tunes": of_tunes, "spoken": of_speech, "stories": of_stories, "scene": of_scenes,
+}  # fmt: skip
 
 if __name__ == "__main__":
     typer.run(main)

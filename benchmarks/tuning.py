@@ -8,14 +8,10 @@ is `translate`. `unroll new` writes the pipelines, as in docs/own-data.md; their
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import struct
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -23,15 +19,15 @@ from typing import Annotated
 import typer
 
 import unroll
-from benchmarks.common import ROOT, Row, tell
+from benchmarks.common import ROOT, STAGES, Row, make_project, run, tell
 from unroll.artifacts.manifest import MANIFEST
 from unroll.begin.looking import Wanted
 from unroll.begin.starting import new
 from unroll.data import fetching, preparing
 from unroll.data.rows import SPLITS, references
-from unroll.folders import PIPELINE_FILES, Folders
+from unroll.folders import Folders
 from unroll.params.fetch import Wheel
-from unroll.params.reading import GRID, changed, load
+from unroll.params.reading import changed, load
 from unroll.training.validation import bleu, chrf
 
 START = "translate"
@@ -47,7 +43,6 @@ FEWEST = 3
 """words of a message; what has fewer stands on a button"""
 FILLED_IN = re.compile(r"[%{}<>|\\$\n]")
 """marks of markup, and of what the program fills in"""
-STAGES = ("fetch", "prepare", "tokenize", "embed", "train")
 WAYS = {"alone": (None, False), "tuned": (START, False), "mixed": (START, True)}
 """{pipeline: (the one with whose model it begins, whether old rows are among the new)}"""
 Tests = dict[str, dict[str, list[str]]]
@@ -66,7 +61,8 @@ def main(
         raise SystemExit(f"benchmarks: {general}: no model in it; make repro makes one, or name another with --general")
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
-        make_project(root, general, threads)
+        make_project(root, START, threads)
+        shutil.copytree(general / "model", Folders(root, START).model)
         domain = make_domain(root)
         (root / OLD).write_text("".join(spread(lines(general / "prepared/train.tsv"), old)), encoding="utf-8")
         known = references(general / "prepared/test.tsv")
@@ -79,20 +75,10 @@ def main(
             files = [*domain.values(), *([root / OLD] if mixed else [])]
             for told in new(root, pipeline, files, Wanted(), None, False, start).said:
                 print(f"{pipeline}: {told}", flush=True)
-            rows.append(scored(root, pipeline, tests, run(root, pipeline)))
+            rows.append(scored(root, pipeline, tests, run(root, pipeline, STAGES[:-1])["train"]))
             print(rows[-1], flush=True)
         settings = {f"{split} rows": len(lines(path)) for split, path in domain.items()}
     tell("tuning", rows, **settings, **{"old rows": old, "threads": threads, "seed": 1})
-
-
-def make_project(root: Path, general: Path, threads: int) -> None:
-    """Write what a project is made of: the translator's pipeline and its model, in a grid of its own."""
-    (root / PIPELINE_FILES).mkdir()
-    shutil.copy(ROOT / PIPELINE_FILES / f"{START}.yaml", root / PIPELINE_FILES)
-    shutil.copytree(general / "model", Folders(root, START).model)
-    machine = f"machine:\n  accelerator: cpu\n  processes: 1\n  threads: {threads}\n"
-    grid = f"pipelines:\n  {START}: {{parts: unroll/parts.py, start: unroll/starts.py}}\n"
-    (root / GRID).write_text(machine + grid, encoding="utf-8")
 
 
 def make_domain(root: Path) -> dict[str, Path]:
@@ -133,17 +119,6 @@ def lines(path: Path) -> list[str]:
 def spread(items: list[str], most: int) -> list[str]:
     """Return at most so many items, evenly from the whole."""
     return items[:: -(-len(items) // most)]
-
-
-def run(root: Path, pipeline: str) -> float:
-    """Run the stages of a pipeline up to its model, as DVC would; return the minutes of training."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"}
-    minutes = 0.0
-    for stage in STAGES:
-        began = time.perf_counter()
-        subprocess.run([sys.executable, "-m", f"stages.{stage}", pipeline], cwd=root, env=environment, check=True)
-        minutes = (time.perf_counter() - began) / 60
-    return minutes
 
 
 def scored(root: Path, pipeline: str, tests: Tests, minutes: float) -> Row:

@@ -1,15 +1,17 @@
-"""What benchmarks/answers.py tells of tunes and of speech: known answers; and the examples in what it stands on."""
+"""What benchmarks/answers.py tells of answers: known ones; and the examples in what it stands on."""
 
 from __future__ import annotations
 
 import doctest
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from benchmarks import answers
-from benchmarks.answers import by_voice, most_alike, warped
-from pipelines import play, spoken, tunes
+from benchmarks.answers import by_voice, most_alike, of_scenes, of_stories, warped
+from pipelines import play, spoken, stories, tunes
 from unroll.data.rows import Row
 
 
@@ -43,3 +45,29 @@ def test_the_nearest_row_lends_its_words_and_voices_are_told_apart() -> None:
     said = most_alike(train, asked)
     assert said == ["two cups", "red boats"]
     assert by_voice(asked, said, "") == {"wer_all": 25.0, "wer_seen_voices": 0.0, "wer_unseen_voices": 50.0}
+
+
+@pytest.mark.parametrize("facts", [1, 2, 3])
+def test_a_question_tells_how_many_facts_it_needs(facts: int) -> None:
+    rows = list(stories.read(SimpleNamespace(rows=50, seed=1, facts=[facts]), Path()))
+    assert {answers.facts_of(row.source) for row in rows} == {facts}
+
+
+def test_answers_are_counted_by_the_facts_and_the_scans_that_they_need() -> None:
+    def answer(source: str, wanted: str, said: str) -> dict[str, object]:
+        return {"source": source, "references": [wanted], "hypothesis": said}
+
+    asked = [
+        answer("Mary went to the office. Where is Mary?", "office", "office"),
+        answer("Mary got the milk. Where is the milk?", "office", "kitchen"),
+        answer("John got the milk. Where is the milk?", "kitchen", "kitchen"),
+    ]
+    assert of_stories(asked, Path(), False) == {"facts_1": 100.0, "facts_2": 50.0}
+    two, three = "one at the top left and two at the top right", "one at the top left and two at the top right and six"
+    three += " at the bottom left"
+    assert of_scenes([answer("", two, two), answer("", three, three)], Path(), False) == {
+        "bleu": 100.0, "scans_2": 100.0, "scans_3": 100.0,
+    }  # fmt: skip
+    found = of_scenes([answer("", two, two), answer("", three, two)], Path(), False)
+    assert (found["scans_2"], found["scans_3"]) == (100.0, 0.0)
+    assert found["bleu"] < 100
