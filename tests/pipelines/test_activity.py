@@ -100,7 +100,7 @@ class Harmful:
         return os.system, ("touch harm",)
 
 
-@pytest.mark.parametrize("held", [Harmful(), {"X": [Harmful()]}, {"X": []}, 3], ids=str)
+@pytest.mark.parametrize("held", [Harmful(), {"X": [Harmful()]}, {"X": []}, 3], ids=range(4))
 def test_what_is_no_recordings_is_told_and_never_run(
     held: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,7 +111,7 @@ def test_what_is_no_recordings_is_told_and_never_run(
     assert not (tmp_path / "harm").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY\x01\x00", pickle.dumps(3)], ids=str)
+@pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY\x01\x00", pickle.dumps(3)], ids=range(4))
 def test_a_damaged_file_is_told(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "watch.npy").write_bytes(content)
     with pytest.raises(DataError, match=r"watch\.npy: no recordings of exercises"):
