@@ -2,31 +2,34 @@
 
 Clients ask one sentence of the test split each, again and again, in a process beside the server's, over connections
 that stay open. `--silent 1000` opens so many connections first that say nothing, or half a head. `--soak 20` lets all
-sorts of clients ask for so many minutes instead: see `benchmarks.soak`.
+sorts of clients ask for so many minutes instead: see `benchmarks.soak`. `--largest` asks the largest requests that are
+allowed, while somebody else asks one sentence after the other.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import random
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import cycle
 from statistics import median, quantiles
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from benchmarks.common import MALLOC, ROOT, Row, environment, tell
-from benchmarks.soak import FLAT, WARM, growth, soaked
+from benchmarks.soak import FLAT, WARM, growth, memory, soaked
 from unroll import load
 from unroll.data.rows import references
 
-HOST, SOAKED = "127.0.0.1", 400
-"""Where the server listens; different sentences that a soak asks."""
+HOST, SOAKED, MUCH = "127.0.0.1", 400, 900
+"""Where the server listens; different sentences that a soak asks; more than any request may have."""
 Asked = list[float]
 """the seconds of each request"""
 
@@ -38,9 +41,16 @@ def main(
     silent: Annotated[int, typer.Option(help="Connections that say nothing meanwhile.")] = 0,
     threads: Annotated[int, typer.Option(help="Threads of the server.")] = 2,
     soak: Annotated[float, typer.Option(help="Minutes; 0: measure instead.")] = 0.0,
+    largest: Annotated[bool, typer.Option(help="Ask for as much as is allowed instead.")] = False,
 ) -> None:
     """Print requests a second and the seconds of one, by the number of clients."""
     sources = list(references(ROOT / "data/translate/prepared/test.tsv"))
+    if largest:
+        with server(model, threads, True) as (port, process):
+            tell(
+                "largest", [asyncio.run(as_much(port, process, sources, one)) for one in (False, True)], threads=threads
+            )
+        return
     if soak:
         soaking(model, sources, threads, soak)
         return
@@ -102,31 +112,66 @@ async def measured(port: int, sources: Sequence[str], clients: int, seconds: flo
     for number, (_, writer) in enumerate(quiet):
         writer.write(b"GET / HT" * (number % 2))
     end = time.perf_counter() + seconds
-    found = await asyncio.gather(*(_client(port, sources[number::clients], end) for number in range(clients)))
+    own = (sources[number::clients] for number in range(clients))
+    found = await asyncio.gather(*(_client(port, some, lambda: time.perf_counter() > end) for some in own))
     for _, writer in quiet:
         writer.close()
     return [took for one in found for took in one]
 
 
-async def _client(port: int, sources: Sequence[str], end: float) -> Asked:
+async def as_much(port: int, server: int, sources: Sequence[str], in_one: bool) -> Row:
+    """Return what the largest request costs that is not refused: many texts with a beam of 100, or one long text."""
+    beam = 5 if in_one else 100
+    sources = random.Random(1).sample(sources, MUCH)  # the file begins with short ones
+    for count in range(MUCH, 0, -1):
+        texts = [" ".join(sources[:count])] if in_one else sources[:count]
+        before = peak = memory(server)
+        begun = time.perf_counter()
+        asking = asyncio.create_task(_once(port, {"texts": texts, "params": {"beam": beam}}))
+        beside = asyncio.create_task(_client(port, sources, asking.done))
+        while not asking.done():
+            await asyncio.sleep(0.02)
+            peak = max(peak, memory(server))
+        took, waits = time.perf_counter() - begun, await beside
+        if asking.result() == 200:
+            row: Row = {
+                "request": f"{len(texts)} texts, {sum(map(len, texts)):,} letters, beam {beam}",
+                "seconds": took,
+            }
+            return row | {"MB more": peak - before, "beside p50 ms": 1e3 * median(waits), "worst ms": 1e3 * max(waits)}
+    raise SystemExit("benchmarks: every request is refused")
+
+
+async def _once(port: int, body: dict[str, Any]) -> int:
+    reader, writer = await asyncio.open_connection(HOST, port)
+    status = await _asked(reader, writer, body)
+    writer.close()
+    return status
+
+
+async def _client(port: int, sources: Sequence[str], over: Callable[[], bool]) -> Asked:
+    """Return the seconds of each sentence that was answered before it was over."""
     reader, writer = await asyncio.open_connection(HOST, port)
     found: Asked = []
-    number = 0
-    while True:
-        body = json.dumps({"texts": [sources[number % len(sources)]]}).encode()
-        head = "POST /answers HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
+    for source in cycle(sources):
         begun = time.perf_counter()
-        writer.write(f"{head}{len(body)}\r\n\r\n".encode() + body)
-        answer = await reader.readuntil(b"\r\n\r\n")
-        assert answer.startswith(b"HTTP/1.1 200"), answer
-        length = int(answer.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-        await reader.readexactly(length)
-        now = time.perf_counter()
-        if now > end:
-            writer.close()
-            return found
-        found.append(now - begun)
-        number += 1
+        status = await _asked(reader, writer, {"texts": [source]})
+        assert status == 200, status
+        if over():
+            break
+        found.append(time.perf_counter() - begun)
+    writer.close()
+    return found
+
+
+async def _asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, body: dict[str, Any]) -> int:
+    """Ask over an open connection, read the answer, and return its status."""
+    said = json.dumps(body).encode()
+    head = "POST /answers HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
+    writer.write(f"{head}{len(said)}\r\n\r\n".encode() + said)
+    answer = await reader.readuntil(b"\r\n\r\n")
+    await reader.readexactly(int(answer.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]))
+    return int(answer.split()[1])
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
+from tests.pipelines import watch
 from unroll import parts
 from unroll.data import numbers
 from unroll.data.readers import READERS
@@ -19,8 +20,6 @@ from unroll.errors import DataError
 from unroll.params.reading import load
 
 ROOT = Path(__file__).parents[2]
-LABELS = ["PEN", "ABD", "FEL", "IR", "ER", "TRAP", "ROW"]
-SUBJECTS, SECONDS = 4, 24
 
 
 @pytest.fixture(scope="module")
@@ -33,17 +32,9 @@ def activity() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file as the package has it; each number tells (subject, exercise), so that a frame says whose it is."""
+    """A file as the package has it, of four people."""
     folder = tmp_path_factory.mktemp("watch")
-    every = [(subject, side, kind) for subject in range(1, SUBJECTS + 1) for side in (0, 1) for kind in range(7)]
-    held = {
-        "X": [np.full((50 * SECONDS, 6), 10.0 * subject + kind) for subject, _, kind in every],
-        "y": np.array([kind for *_, kind in every]),
-        "subject": np.array([subject for subject, *_ in every]),
-        "side": np.array([float(side) for _, side, _ in every]),
-        "y_labels": LABELS,
-    }
-    np.save(folder / "watch.npy", np.array(held, dtype=object), allow_pickle=True)
+    watch.write(folder / "watch.npy", 4)
     return folder
 
 
@@ -61,7 +52,7 @@ def test_each_frame_is_labelled_with_what_was_done(folder: Path, activity: Modul
         frames_TW, labels = numbers.read(row.source), row.target.split()
         subject = int(row.kin.split()[-1])
         assert len(frames_TW) == len(labels) <= 100
-        done = [activity.EXERCISES[LABELS[round(first - 10 * subject)]] for first in frames_TW[:, 0]]
+        done = [activity.EXERCISES[watch.LABELS[round(first - 10 * subject)]] for first in frames_TW[:, 0]]
         assert labels == done
     assert {label for row in rows for label in row.target.split()} == set(activity.EXERCISES.values())
 

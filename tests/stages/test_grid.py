@@ -22,6 +22,7 @@ import yaml
 
 from stages import embed, evaluate, prepare, tokenize, train
 from tests.grammar import OBJECTS, PAIRS
+from tests.pipelines import watch
 from unroll import parts
 from unroll.artifacts import store
 from unroll.artifacts.manifest import sha256
@@ -211,6 +212,8 @@ def write_raw(params: Pipeline, folders: Folders) -> None:
             write_tunes(raw)
         elif source.format == "docstrings":
             write_docstrings(raw)
+        elif source.format == "exercises":
+            watch.write(raw / source.file, 10)
         elif params.reads_on:
             write_running_text(raw)
         elif source.format not in ("stories", "spoken"):  # which are made of nothing
