@@ -11,7 +11,7 @@ RATE, SECONDS = 50, 24
 
 
 def write(path: Path, subjects: int) -> None:
-    """Write recordings of both arms of some subjects; each number of a frame is ten times its subject and its exercise."""
+    """Write recordings of both arms of some subjects; a number is ten times the subject, and the exercise."""
     every = [(subject, side, kind) for subject in range(1, subjects + 1) for side in (0, 1) for kind in range(7)]
     held = {
         "X": [np.full((RATE * SECONDS, 6), 10.0 * subject + kind) for subject, _, kind in every],
