@@ -15,7 +15,6 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import fmean
 from typing import Annotated, Any
 
 import numpy as np
@@ -29,6 +28,7 @@ from unroll.errors import DataError
 from unroll.evaluate import metrics
 from unroll.evaluate.baselines import ngram
 from unroll.evaluate.scores import pairs_of
+from unroll.folders import Folders
 from unroll.training.validation import bleu
 
 Answers = list[dict[str, Any]]
@@ -40,10 +40,14 @@ def main(
     baseline: Annotated[bool, typer.Option(help="Beside what counts, or knows by heart.")] = False,
 ) -> None:
     """Print the figures of a pipeline's answers to its test rows, as JSON."""
-    folder = ROOT / "data" / pipeline
-    lines = (folder / "evaluation" / "test.jsonl").read_text(encoding="utf-8").splitlines()
-    answers = [json.loads(line) for line in lines]
-    print(json.dumps(REPORTS[pipeline](answers, folder / "prepared", baseline), indent=2))
+    folders = Folders(ROOT, pipeline)
+    print(json.dumps(REPORTS[pipeline](answers_of(folders), folders.prepared, baseline), indent=2))
+
+
+def answers_of(folders: Folders) -> Answers:
+    """Return the test rows of a pipeline with what its model said, as evaluate wrote them."""
+    lines = (folders.evaluation / "test.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
 
 
 # --- tunes ------------------------------------------------------------------------------------------------------------
@@ -161,10 +165,10 @@ def of_scenes(answers: Answers, prepared: Path, baseline: bool) -> Report:
 
 
 def _exact(answers: Answers, group: Callable[[dict[str, Any]], str]) -> Report:
-    right: dict[str, list[bool]] = defaultdict(list)
+    groups: dict[str, list[tuple[str, list[str]]]] = defaultdict(list)
     for answer in answers:
-        right[group(answer)].append(answer["hypothesis"] in answer["references"])
-    return {name: round(100 * fmean(found), 2) for name, found in sorted(right.items())}
+        groups[group(answer)].append((answer["hypothesis"], answer["references"]))
+    return {name: round(metrics.exact(*zip(*found, strict=True)), 2) for name, found in sorted(groups.items())}
 
 
 REPORTS: dict[str, Callable[[Answers, Path, bool], Report]] = {

@@ -8,15 +8,16 @@ they can be copied; and some words that are said stand neither there nor in trai
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from statistics import median
 
+from benchmarks.answers import answers_of
 from benchmarks.common import ROOT
 from pipelines.summarise import NEW
 from unroll.data.rows import Row, read_rows
+from unroll.folders import Folders
 from unroll.training.validation import bleu, chrf
 
 WORD = re.compile(r"[^\W\d_]\w*")
@@ -98,10 +99,9 @@ def table(train: Sequence[Row], rows: Sequence[Row], said: dict[str, str]) -> It
 
 def main() -> None:
     """Print the table for the test rows."""
-    folder = ROOT / "data" / "summarise"
-    lines = (folder / "evaluation" / "test.jsonl").read_text(encoding="utf-8").splitlines()
-    said = {answer["source"]: answer["hypothesis"] for answer in map(json.loads, lines)}
-    train, test = (list(read_rows(folder / "prepared" / f"{split}.tsv")) for split in ("train", "test"))
+    folders = Folders(ROOT, "summarise")
+    said = {answer["source"]: answer["hypothesis"] for answer in answers_of(folders)}
+    train, test = (list(read_rows(folders.prepared / f"{split}.tsv")) for split in ("train", "test"))
     print("\n".join(table(train, test, said)))
 
 

@@ -24,7 +24,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from benchmarks.answers import REPORTS
+from benchmarks.answers import REPORTS, answers_of
 from benchmarks.common import ROOT, STAGES, Row, differences, make_project, run, stages_after, tell, write_pipeline
 from unroll.errors import ParamsError, one_line
 from unroll.evaluate.scores import LESS_IS_BETTER
@@ -120,8 +120,7 @@ def figures(folders: Folders, named: Sequence[str]) -> dict[str, float]:
             raise ParamsError(f"--figure {name}: not in evaluate.json; there are {', '.join(sorted(there))}")
     found = {name: float(there[name]) for name in (report["main"], *named)}
     if of_answers := REPORTS.get(folders.pipeline):
-        lines = (folders.evaluation / "test.jsonl").read_text(encoding="utf-8").splitlines()
-        found |= of_answers([json.loads(line) for line in lines], folders.prepared, False)
+        found |= of_answers(answers_of(folders), folders.prepared, False)
     return found
 
 
